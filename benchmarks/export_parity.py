@@ -41,7 +41,8 @@ from gluon_yolo.data.images.read import read_image  # noqa: E402
 from gluon_yolo.errors import MissingDependency, UserError  # noqa: E402
 from gluon_yolo.exporters.api import FORMATS, export  # noqa: E402
 from gluon_yolo.exporters.verify import Bound, Parity, Reference, WrongResults  # noqa: E402
-from gluon_yolo.inference.model_record import ModelRecord, find_model_record, weights_of  # noqa: E402
+from gluon_yolo.inference.model_files import find_model_record, weights_of  # noqa: E402
+from gluon_yolo.inference.model_record import ModelRecord  # noqa: E402
 from gluon_yolo.inference.preprocess import Preprocess  # noqa: E402
 from gluon_yolo.inference.runtimes import mxnet, registry  # noqa: E402
 from gluon_yolo.models.build import find_architecture  # noqa: E402

@@ -219,7 +219,8 @@ def serve_side(task: dict[str, Any]) -> int:
 
 def model_record(folder: Path) -> Any:
     """Return the record of an exported model."""
-    from gluon_yolo.inference.model_record import ModelRecord, find_model_record
+    from gluon_yolo.inference.model_files import find_model_record
+    from gluon_yolo.inference.model_record import ModelRecord
 
     return ModelRecord.read(find_model_record(folder))
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from gluon_yolo.errors import NotWritten
 
+MAKE_ROOM = "free space there or allow writing"  # advice of a run, which cannot go to another place
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:

@@ -16,7 +16,7 @@ def area(boxes: np.ndarray) -> np.ndarray:
 
 def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the intersection over union (N, M) of boxes (N, 4) and (M, 4); 0 where both boxes are empty."""
-    intersection = _intersections(a, b)
+    intersection = intersection_matrix(a, b)
     union = area(a)[:, None] + area(b)
     union -= intersection
     return intersection / np.maximum(union, np.finfo(np.float32).tiny)
@@ -24,10 +24,11 @@ def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def cover_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return which share (N, M) of the area of boxes (N, 4) lies in boxes (M, 4); 0 for an empty box."""
-    return _intersections(a, b) / np.maximum(area(a), np.finfo(np.float32).tiny)[:, None]
+    return intersection_matrix(a, b) / np.maximum(area(a), np.finfo(np.float32).tiny)[:, None]
 
 
-def _intersections(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def intersection_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the areas (N, M) of the intersections of boxes (N, 4) and (M, 4)."""
     left, top, right, bottom = np.ascontiguousarray(b.T)  # contiguous rows and in-place steps make NMS faster
     width = np.minimum(a[:, 2:3], right)
     width -= np.maximum(a[:, 0:1], left)
@@ -36,6 +37,12 @@ def _intersections(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     intersection = np.maximum(width, 0, out=width)
     intersection *= np.maximum(height, 0, out=height)
     return intersection
+
+
+def part_in(boxes: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Return the part (N, 4) of boxes (N, 4) in a region (4,); corners are swapped where there is none."""
+    corners = np.maximum(boxes[:, :2], region[:2]), np.minimum(boxes[:, 2:], region[2:])
+    return np.concatenate(corners, axis=1)
 
 
 def clip(boxes: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:

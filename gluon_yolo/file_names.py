@@ -10,6 +10,7 @@ from typing import Callable
 from gluon_yolo.errors import UserError
 
 _MAX_BYTES = 250  # of a name with its ending: a file that is being written has .part behind it
+BEST_WEIGHTS = "best.params"  # of a run
 LONGEST = 200  # bytes of a stem: a file name has at most 255, and endings and numbers follow the stem
 # Characters that some system forbids or treats specially; a lone surrogate is a byte that is not UTF-8.
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff]')

@@ -11,7 +11,7 @@ import numpy as np
 
 from gluon_yolo.cli import main
 from gluon_yolo.data.synthetic import generate
-from gluon_yolo.inference.model_record import weights_of
+from gluon_yolo.inference.model_files import weights_of
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.training.checkpoint import Checkpoint
 from gluon_yolo.training.metrics_csv import MetricsCSV

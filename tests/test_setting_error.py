@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gluon_yolo.cli import flag_of
+from gluon_yolo.cli.calling import flag_of
 from gluon_yolo.errors import SettingError
 
 

@@ -15,7 +15,8 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.opening import classes_of, log_reports, open_datasets
 from gluon_yolo.data.request import DataRequest
 from gluon_yolo.errors import SettingError, SettingText, UserError, message_of
-from gluon_yolo.inference.model_record import ModelRecord, find_model_record
+from gluon_yolo.inference.model_files import find_model_record
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.training.run_dir import RunFolder
 
 log = logging.getLogger("gluon_yolo")

@@ -13,13 +13,12 @@ from gluon_yolo.data.request import DataRequest
 from gluon_yolo.errors import UserError
 from gluon_yolo.report.labels import LabelStatistics
 from gluon_yolo.report.page import Section, Text
-from gluon_yolo.report.run import BEING_TRAINED, FAILED, FINISHED, STOPPED, RunState, run_page
+from gluon_yolo.report.run import BEING_TRAINED, FAILED, FILE, FINISHED, STOPPED, RunState, run_page
 from gluon_yolo.system import run_note
 from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.step_losses import StepLosses
 
-FILE = "report.html"
 _LOGGED = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ([A-Z]+) (.*)$")
 
 
@@ -67,7 +66,7 @@ def _state(folder: RunFolder, args: Args) -> RunState:
     model = folder.model()
     state, error = _ending(folder, args)
     known: dict[str, Any] = {"epochs": 0}
-    if (folder.weights / "last" / "state.json").exists():
+    if folder.has_checkpoint():
         from gluon_yolo.training.checkpoint import Checkpoint  # a late import, because it imports mxnet
 
         progress = Checkpoint(folder.weights).read()

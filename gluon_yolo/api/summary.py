@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Union, cast
 
 from gluon_yolo.api.model import Trained, path_of
 from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.inference.model_files import names_model
 from gluon_yolo.inference.model_path import read_model
-from gluon_yolo.inference.model_record import names_model
 from gluon_yolo.input_size import Size, parse_size
 
 if TYPE_CHECKING:
@@ -84,8 +84,7 @@ def _build(network: str, class_names: tuple[str, ...] | None) -> tuple[Detection
             raise UserError(f"{path}: is an exported graph; name the run or the network that it came from")
         known = find_architecture(record.network, file.parent)
         spec = record.spec
-        net = known.build(class_names or spec.class_names, spec.anchors, form=spec.backbone)
-        return net, record.size_hw
+        return known.rebuild(spec, class_names), record.size_hw
     known = find_architecture(network, datasets=() if class_names else ("voc",))
     if class_names is None and known.name.endswith("_custom") and not network.endswith(".cfg"):
         raise SettingError(f"{known.name} has no number of classes of its own: add {{classes}} N")

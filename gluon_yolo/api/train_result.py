@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gluon_yolo.file_names import BEST_WEIGHTS
+
 if TYPE_CHECKING:
     import pandas
 
@@ -33,6 +35,8 @@ class TrainResult:
         stopped: the name of the signal that stopped it; None where none did.
         args: the settings of the run in plain form, as in its ``args.json``.
         trained: False for a run that had no epoch left to train.
+        ended: why the training ended before its last epoch, as by ``patience`` or ``hours``; empty where it
+            did not.
     """
 
     folder: Path
@@ -43,11 +47,12 @@ class TrainResult:
     stopped: signal.Signals | None = None
     args: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     trained: bool = True
+    ended: str = ""
 
     @property
     def best_weights(self) -> Path:
         """Return the path of the best weights."""
-        return self.folder / "weights" / "best.params"
+        return self.folder / "weights" / BEST_WEIGHTS
 
     @functools.cached_property
     def metrics(self) -> pandas.DataFrame:

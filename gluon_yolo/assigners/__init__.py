@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
 
+from gluon_yolo.assigners import neighbours
+from gluon_yolo.assigners.dynamic import match_candidates, most_candidates
 from gluon_yolo.assigners.match import match_best_shape, match_size_ratio
+from gluon_yolo.assigners.neighbours import match_neighbours
+from gluon_yolo.assigners.overlap import match_overlap
 from gluon_yolo.assigners.targets import (
     BOX,
     BOX_WEIGHT,
@@ -17,6 +22,7 @@ from gluon_yolo.assigners.targets import (
     WEIGHT,
     Matches,
     make_rows,
+    pad_objects,
 )
 from gluon_yolo.boxes import xyxy_to_cxcywh
 from gluon_yolo.detections import Detections
@@ -31,14 +37,60 @@ __all__ = [
     "DELTAS",
     "INDEX",
     "WEIGHT",
+    "Assigner",
     "assign",
+    "assigner_of",
+    "rows_per_object",
 ]
 
-# By the name in ``spec.assigner``: from boxes (M, 4) as centre and size, spec and input size to matches.
-ASSIGNERS: dict[str, Callable[[np.ndarray, DetectionSpec, tuple[int, int]], Matches]] = {
-    "best_shape": match_best_shape,
-    "size_ratio": match_size_ratio,
+
+@dataclasses.dataclass(frozen=True)
+class Assigner:
+    """One way to match objects and anchors.
+
+    Args:
+        match: from boxes (M, 4) as centre and size, spec and input size to matches.
+        most_matches: from the spec to P, the largest number of matches of an object. Every object has P rows
+            then, so that a loss can tell the objects; None leaves the rows as they are.
+        xy_scale: the least range of a centre in cells that the matches need.
+        is_dynamic: whether the matches are candidates, of which the loss chooses.
+    """
+
+    match: Callable[[np.ndarray, DetectionSpec, tuple[int, int]], Matches]
+    most_matches: Callable[[DetectionSpec], int] | None = None
+    xy_scale: float = 1.0
+    is_dynamic: bool = False
+
+
+# By the name in ``spec.assigner``.
+ASSIGNERS: dict[str, Assigner] = {
+    "best_shape": Assigner(match_best_shape),
+    "neighbours": Assigner(match_neighbours, lambda spec: neighbours.CELLS, neighbours.XY_SCALE),
+    "dynamic": Assigner(match_candidates, most_candidates, neighbours.XY_SCALE, is_dynamic=True),
+    "overlap": Assigner(match_overlap, lambda spec: sum(spec.anchors_per_level)),
+    "size_ratio": Assigner(match_size_ratio),
 }
+
+
+def rows_per_object(spec: DetectionSpec) -> int:
+    """Return P: the rows of each object are P in a row, where the spec's assigner has a number; else 1.
+
+    Raises:
+        ValueError: no assigner has the spec's name.
+    """
+    most_matches = assigner_of(spec).most_matches
+    return 1 if most_matches is None else most_matches(spec)
+
+
+def assigner_of(spec: DetectionSpec) -> Assigner:
+    """Return the assigner that a spec names.
+
+    Raises:
+        ValueError: no assigner has that name.
+    """
+    if spec.assigner not in ASSIGNERS:
+        raise ValueError(f"assigner: expected one of {', '.join(ASSIGNERS)}, got {spec.assigner!r}")
+    return ASSIGNERS[spec.assigner]
 
 
 def assign(
@@ -46,8 +98,9 @@ def assign(
 ) -> np.ndarray:
     """Assign ground-truth boxes to anchors, by the spec's assigner.
 
-    Where two boxes match the same anchor, the later one has it. The earlier one keeps its row with weight 0,
-    so that predictions there are not trained as negatives (Redmon & Farhadi 2018, section 2.1).
+    Where two boxes match the same anchor, the match of the lower rank has it, else the later one. The other
+    keeps its row with weight 0, so that predictions there are not trained as negatives (Redmon & Farhadi
+    2018, section 2.1). Candidates of a dynamic assigner all have the object's weight.
 
     Args:
         truth: K boxes in input pixels.
@@ -56,19 +109,22 @@ def assign(
         size_hw: height and width of the network's input in pixels.
 
     Returns:
-        (M, 12) float32, one row per match, at least one for each box, in the boxes' order: flat anchor index,
+        (M, 12) float32, one row per match, at least one for each box, in the boxes' order, and rows of weight
+        0 up to :func:`rows_per_object` for each box: flat anchor index,
         encoded box (4), class id, weight, box weight ``2 - area / image area`` (small boxes count more),
         corners in input pixels (4).
 
     Raises:
         ValueError: a class id is out of range, or no assigner has the name.
     """
-    if spec.assigner not in ASSIGNERS:
-        raise ValueError(f"assigner: expected one of {', '.join(ASSIGNERS)}, got {spec.assigner!r}")
+    assigner = assigner_of(spec)
     if not len(truth):
         return np.zeros((0, COLUMNS), dtype=np.float32)
     if truth.class_ids.min() < 0 or truth.class_ids.max() >= spec.num_classes:
         raise ValueError(f"class_ids: expected 0 to {spec.num_classes - 1}, got {truth.class_ids.tolist()}")
     cxcywh = xyxy_to_cxcywh(truth.boxes)
-    matches = ASSIGNERS[spec.assigner](cxcywh, spec, size_hw)
-    return make_rows(truth, cxcywh, weights, matches, spec, size_hw)
+    matches = assigner.match(cxcywh, spec, size_hw)
+    rows = make_rows(truth, cxcywh, weights, matches, spec, size_hw, assigner.is_dynamic)
+    if assigner.most_matches is None:
+        return rows
+    return pad_objects(rows, matches.objects, assigner.most_matches(spec))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gluon_yolo.assigners.targets import Matches, centre_cells, grids_wh, levels_of
+from gluon_yolo.assigners.targets import Matches, centre_cells, levels_of, nearest_cells
 from gluon_yolo.boxes import shape_iou
 from gluon_yolo.spec import DetectionSpec
 
@@ -36,14 +36,7 @@ def match_size_ratio(cxcywh: np.ndarray, spec: DetectionSpec, size_hw: tuple[int
     fits[lost, nearest_anchors(cxcywh[lost, 2:], anchors)] = True
     objects, chosen = np.nonzero(fits)
 
-    level = levels[chosen]
-    centres = cxcywh[objects, :2]
-    cells = centre_cells(centres, level, spec, size_hw)
-    from_middle = centres / np.array(spec.strides)[level, None] - cells - 0.5
-    step = np.sign(from_middle).astype(np.int64)
-    around = np.stack([cells, cells + step * [1, 0], cells + step * [0, 1]], axis=1)
-    inside = ((around >= 0) & (around < grids_wh(spec, size_hw)[level, None])).all(axis=2)
-    inside[:, 1:] &= step != 0
+    around, inside = nearest_cells(cxcywh[objects, :2], levels[chosen], spec, size_hw)
     claim, place = np.nonzero(inside)
     return Matches(objects[claim], chosen[claim], around[claim, place])
 

@@ -17,9 +17,9 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from gluon_yolo._version import __version__
-from gluon_yolo.cli.calling import flag_of, translate_log, typed
+from gluon_yolo.cli.calling import message, translate_log, typed
 from gluon_yolo.cli.parser import Parser
-from gluon_yolo.errors import SettingError, UserError, explain
+from gluon_yolo.errors import UserError, explain
 from gluon_yolo.progress.heartbeat import HEARTBEAT
 from gluon_yolo.system import run_note
 
@@ -76,8 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(end="", flush=True)  # an error of printing is raised here, and not when Python exits
         return status
     except UserError as error:
-        text = error.named(flag_of) if isinstance(error, SettingError) else str(error)
-        print(f"error: {typed(text)}", file=sys.stderr)
+        print(f"error: {message(error)}", file=sys.stderr)
         return error.status
     except ImportError as error:
         if (error.name or "gluon_yolo").partition(".")[0] == "gluon_yolo":

@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from gluon_yolo.errors import SettingText
+from gluon_yolo.errors import SettingError, SettingText, UserError
 
 NAME = "gluon-yolo"
 """The program's name in messages; :func:`typed` replaces it by the user's way to call it."""
@@ -61,6 +61,11 @@ def translate_log(logger: logging.Logger) -> None:
 def flag_of(setting: str) -> str:
     """Return the flag of a setting: ``--batch-size`` for ``batch_size``."""
     return f"--{setting.replace('_', '-')}"
+
+
+def message(error: UserError) -> str:
+    """Return an error's message with flags for settings, and with commands as the user can call them."""
+    return typed(error.named(flag_of) if isinstance(error, SettingError) else str(error))
 
 
 class _Typed(logging.Filter):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gluon_yolo.cli.calling import flag_of, typed
+from gluon_yolo.cli.calling import message, typed
 from gluon_yolo.cli.demo_labels import DATASET, LabelledImages
 from gluon_yolo.cli.demo_outputs import Outputs, add_output_arguments, output_folders
 from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, summary
@@ -21,7 +21,7 @@ from gluon_yolo.cli.flags.model import add_model_arguments, model_files, open_pr
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.cli.flags.outputs import saying
 from gluon_yolo.cli.flags.tiles import add_tile_arguments
-from gluon_yolo.errors import NotWritten, SettingError, UserError, named
+from gluon_yolo.errors import NotWritten, UserError, named
 from gluon_yolo.inference.frames import RECONNECT, scratch_of
 from gluon_yolo.inference.inputs import ResultNames, Source, find_sources, left_out_of, looked_up
 from gluon_yolo.inference.web import LONGEST, SECONDS
@@ -121,8 +121,7 @@ def run(args: argparse.Namespace) -> int:
                         else:
                             look_at_image(predictor, source, looked[-1], found, outputs)
                 except UserError as error:
-                    text = error.named(flag_of) if isinstance(error, SettingError) else str(error)
-                    print(typed(f"error: {text}"), file=sys.stderr)
+                    print(f"error: {message(error)}", file=sys.stderr)
                     failed += 1
                     unwritten += isinstance(error, NotWritten)
     done = len(sources) + len(problems) - failed

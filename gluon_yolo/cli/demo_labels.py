@@ -58,10 +58,6 @@ class LabelledImages:
         self._writer: Writer | None = None
         self._place: Path | None = None
 
-    def __len__(self) -> int:
-        """Return the number of images."""
-        return len(self._names)
-
     @staticmethod
     def check(out: Path, format: str | None) -> dict[str, str | None]:
         """Check that the folder is free, and return it by its flag.

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gluon_yolo.boxes import area
+from gluon_yolo.boxes import area, part_in
 from gluon_yolo.data.dataset import Dataset, ListedImages
 from gluon_yolo.data.images.file_types import JPEG, PNG, WEBP, kind_of
 from gluon_yolo.data.images.files import EXTENSIONS
@@ -168,8 +168,7 @@ class TiledDataset(ListedImages):
 
 def _clipped(boxes: np.ndarray, window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return boxes (N, 4) clipped to a window, and their widths and heights (N, 2), below 0 outside of it."""
-    corners = np.maximum(boxes[:, :2], window[:2]), np.minimum(boxes[:, 2:], window[2:])
-    clipped = np.concatenate(corners, axis=1).astype(np.float64)
+    clipped = part_in(boxes, window).astype(np.float64)
     return clipped, clipped[:, 2:] - clipped[:, :2]
 
 

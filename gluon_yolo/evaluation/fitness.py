@@ -9,8 +9,10 @@ from typing import Any
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.errors import SettingError
 from gluon_yolo.evaluation.coco_ap import COCOMeans, is_counted
+from gluon_yolo.evaluation.f1 import F1Metric
 from gluon_yolo.evaluation.metric import Metric
 from gluon_yolo.evaluation.voc_ap import VOCMetric
+from gluon_yolo.nms import LEAST_SCORE
 
 FITNESS = "fitness"
 AP_SHARE = 0.9  # weight of COCO's AP in the fitness; the rest is that of AP50
@@ -43,9 +45,11 @@ def score(dataset: Dataset, kind: str = "auto", asked: str = "") -> tuple[list[M
             )
     if kind in _BY_COCO and not counted:
         raise SettingError(f"{asked or f'{{val_metric}} {kind}'} needs pycocotools: pip install pycocotools")
-    metrics: list[Metric] = [VOCMetric(dataset.class_names)]
+    voc = VOCMetric(dataset.class_names)
+    metrics: list[Metric] = [voc]
     if counted:
         metrics.append(COCOMeans.from_dataset(dataset))
+    metrics.append(F1Metric(dataset.class_names, least_score=LEAST_SCORE, matching=voc.matching))
     return metrics, _KEYS[kind]
 
 

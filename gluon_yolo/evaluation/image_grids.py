@@ -27,6 +27,8 @@ def batch_grid(batch: Batch, class_names: Sequence[str], most: int = BATCH_IMAGE
     for image, rows in zip(batch.images[:most], batch.targets):
         boxes = rows[:, BOX]
         rows = rows[(boxes[:, 2:] > boxes[:, :2]).all(axis=1)]  # padding rows have boxes without area
+        _, first = np.unique(np.c_[rows[:, CLASS], rows[:, BOX]], axis=0, return_index=True)
+        rows = rows[np.sort(first)]  # an object may have several rows
         drawn.append(draw(image, Detections(rows[:, BOX], rows[:, CLASS]), class_names))
     return grid.image_grid(drawn)
 

@@ -13,7 +13,6 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.errors import SettingText, UserError
 from gluon_yolo.evaluation.details import DetailMetrics, Details
 from gluon_yolo.evaluation.evaluate import evaluate
-from gluon_yolo.evaluation.f1 import F1Metric
 from gluon_yolo.evaluation.fitness import FITNESS, fitness
 from gluon_yolo.evaluation.gathering import ALONE, Gathering
 from gluon_yolo.evaluation.image_grids import VALIDATION_IMAGES, ValidationGrid
@@ -46,7 +45,7 @@ class Validation:
 
     Args:
         dataset: images and ground truth.
-        metrics: to compute.
+        metrics: to compute: those of :func:`gluon_yolo.evaluation.fitness.score`, if detailed.
         score_key: name of the value that compares epochs: one of the metrics' or :data:`FITNESS`.
         size_hw: height and width of the network's input in pixels.
         workers: threads that read images.
@@ -80,22 +79,16 @@ class Validation:
             )
         self.dataset = dataset
         self._detailed: DetailMetrics | None = None
-        self.metrics = self._with_details(metrics) if detailed else metrics
+        self.metrics = list(metrics)
+        if detailed:
+            matching = next(metric.matching for metric in metrics if isinstance(metric, VOCMetric))
+            self._detailed = DetailMetrics(dataset, matching, SHOWN_SCORE)
+            self.metrics.append(self._detailed)
         self.score_key = score_key
         self.size_hw = size_hw
         self.workers = workers
         self.fit = fit
         self.max_detections = max_detections
-
-    def _with_details(self, metrics: Sequence[Metric]) -> list[Metric]:
-        """Return metrics with those that :meth:`details` needs."""
-        names = self.dataset.class_names
-        voc = next((metric for metric in metrics if isinstance(metric, VOCMetric)), VOCMetric(names))
-        added: list[Metric] = [] if any(metric is voc for metric in metrics) else [voc]
-        if not any(isinstance(metric, F1Metric) for metric in metrics):
-            added.append(F1Metric(names, SHOWN_SCORE, LEAST_SCORE, matching=voc.matching))
-        self._detailed = DetailMetrics(self.dataset, voc.matching, SHOWN_SCORE)
-        return [*metrics, *added, self._detailed]
 
     def details(self, numbers: Mapping[str, Any]) -> Details | None:
         """Return the details of the last evaluation; None where they were not asked for.

@@ -10,7 +10,7 @@ from typing import Any
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.exporters.verify import Parity
-from gluon_yolo.inference.model_record import find_model_record
+from gluon_yolo.inference.model_files import find_model_record
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.tables import html_table

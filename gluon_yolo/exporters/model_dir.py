@@ -16,7 +16,9 @@ from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.exporters.folder_lock import ADVICE
 from gluon_yolo.exporters.mxnet import trace
 from gluon_yolo.exporters.mxnet.write import TOLERANCE
-from gluon_yolo.inference.model_record import RUN_RECORD, ModelRecord, weights_of
+from gluon_yolo.file_names import BEST_WEIGHTS
+from gluon_yolo.inference.model_files import weights_of
+from gluon_yolo.inference.model_record import RUN_RECORD, ModelRecord
 from gluon_yolo.inference.runtimes.mxnet import from_record, read_parameters
 from gluon_yolo.models.build import find_architecture
 from gluon_yolo.models.darknet.network import CFG
@@ -103,7 +105,7 @@ def _build(record: ModelRecord) -> DetectionNetwork:
         if cfg:
             (Path(place) / CFG).write_text(cfg, encoding="utf-8")
         known = find_architecture(record.network, Path(place))
-        return known.build(record.spec.class_names, record.spec.anchors, form=record.spec.backbone)
+        return known.rebuild(record.spec)
 
 
 def write_folder(
@@ -147,7 +149,7 @@ def write_folder(
         with tempfile.TemporaryDirectory(prefix=".import-", dir=folder.parent) as aside:
             made = Path(aside) / "model"
             (made / "weights").mkdir(parents=True)
-            parameter_io.save_network(net, str(made / "weights" / "best.params"))
+            parameter_io.save_network(net, str(made / "weights" / BEST_WEIGHTS))
             net.keep(made)
             record.write(made / RUN_RECORD)
             check_same(net, from_record(ModelRecord.read(made / RUN_RECORD), made, weights_of(made)), size_hw)

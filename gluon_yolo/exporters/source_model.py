@@ -13,8 +13,8 @@ from gluon_yolo.errors import SettingError
 from gluon_yolo.exporters import model_dir
 from gluon_yolo.exporters.exported import Exported
 from gluon_yolo.file_names import made_name
+from gluon_yolo.inference.model_files import weights_of
 from gluon_yolo.inference.model_path import read_model
-from gluon_yolo.inference.model_record import weights_of
 from gluon_yolo.inference.open_model import best_threshold_of
 from gluon_yolo.inference.runtimes.mxnet import from_record, from_weights
 from gluon_yolo.models import zoo

@@ -10,7 +10,8 @@ from pathlib import Path
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference import embedded_record
 from gluon_yolo.inference.exported_format import ENDINGS
-from gluon_yolo.inference.model_record import RUN_RECORD, ModelRecord, find_model_record
+from gluon_yolo.inference.model_files import find_model_record
+from gluon_yolo.inference.model_record import RUN_RECORD, ModelRecord
 
 # File name endings of each format. OpenVINO files can have other names than ``NAME-openvino.xml``.
 _SUFFIXES = {**{ending: kind for kind, endings in ENDINGS.items() for ending in endings}, ".xml": "openvino"}

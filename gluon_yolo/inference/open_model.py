@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo.file_names import BEST_WEIGHTS
 from gluon_yolo.inference import postprocess
+from gluon_yolo.inference.model_files import weights_of
 from gluon_yolo.inference.model_path import read_model
-from gluon_yolo.inference.model_record import ModelRecord, weights_of
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.inference.runtimes import autotune, registry
 from gluon_yolo.inference.runtimes.base import check_size
 from gluon_yolo.inference.runtimes.registry import Network
 
 AUTO = "auto"
-BEST_WEIGHTS = "best.params"  # of a run
 
 
 def open_model(

@@ -14,7 +14,7 @@ from typing import Callable
 
 import numpy as np
 
-from gluon_yolo.boxes import area
+from gluon_yolo.boxes import area, intersection_matrix, part_in
 from gluon_yolo.data.tiles import Tiling
 from gluon_yolo.detections import Detections
 from gluon_yolo.inference.call import Call, timed, together
@@ -180,7 +180,7 @@ class _Views:
         for tile in there.tolist():
             others = there[there > tile]
             others = others[_overlaps(self._windows[others], self._windows[tile])]
-            shared = _intersections(self._windows[tile], self._windows[others])
+            shared = part_in(self._windows[others], self._windows[tile])
             for other, region in zip(others.tolist(), shared):
                 yield from self._pairs_of(of_tile[tile], of_tile[other], region)
 
@@ -197,8 +197,8 @@ class _Views:
         ours, theirs = (some[_overlaps(self._boxes[some], region)] for some in (ours, theirs))
         if not (len(ours) and len(theirs)):
             return
-        a, b = (_intersections(region, self._boxes[some]) for some in (ours, theirs))
-        common = _common_area(a, b)
+        a, b = (part_in(self._boxes[some], region) for some in (ours, theirs))
+        common = intersection_matrix(a, b)
         same = common > self._threshold * (area(a)[:, None] + area(b) - common)
         same |= self._is_part(ours, theirs, common)
         same |= self._is_part(theirs, ours, common.T).T
@@ -243,15 +243,3 @@ def _beyond(boxes: np.ndarray, box: np.ndarray) -> np.ndarray:
 def _overlaps(boxes: np.ndarray, region: np.ndarray) -> np.ndarray:
     """Return which boxes (N, 4) have a part in a region (4,)."""
     return (np.minimum(boxes[:, 2:], region[2:]) > np.maximum(boxes[:, :2], region[:2])).all(axis=1)
-
-
-def _intersections(region: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Return the part (N, 4) of each box in a region (4,); its corners are swapped where there is none."""
-    corners = np.maximum(boxes[:, :2], region[:2]), np.minimum(boxes[:, 2:], region[2:])
-    return np.concatenate(corners, axis=1)
-
-
-def _common_area(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the areas (N, M) of the intersections of boxes (N, 4) and (M, 4)."""
-    sides = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
-    return np.maximum(sides, 0).prod(axis=2)

@@ -14,7 +14,9 @@ __all__ = ["YOLOv3Loss", "YoloFastestV2Loss", "make_loss"]
 _LOSSES = {"objectness_times_class": YOLOv3Loss, "objectness_times_softmax": YoloFastestV2Loss}
 
 
-def make_loss(spec: DetectionSpec, box_loss: str = "auto", label_smooth: float = 0.0) -> gluon.HybridBlock:
+def make_loss(
+    spec: DetectionSpec, box_loss: str = "auto", label_smooth: float = 0.0, soft: bool = False
+) -> gluon.HybridBlock:
     """Return the loss block for the networks of a spec.
 
     Its inputs are the raw maps, by ascending stride, and the targets (B, M, 12). Its outputs are one array
@@ -24,9 +26,11 @@ def make_loss(spec: DetectionSpec, box_loss: str = "auto", label_smooth: float =
         spec: anchors, strides, box coding, score rule.
         box_loss: one of :data:`gluon_yolo.spec.BOX_LOSSES`; ``auto`` depends on the box coding.
         label_smooth: label smoothing of the classes, 0 to 0.5.
+        soft: whether the targets are a teacher's: (B, M, 12 + C), with the probabilities of the classes
+            behind the columns of a target row, and the probability of an object as its weight.
 
     Raises:
         UserError: the box loss does not exist or does not fit the spec.
         ValueError: the score rule or box coding does not exist, or ``label_smooth`` is out of range.
     """
-    return _LOSSES[head_layout_of(spec).name](spec, label_smooth, box_loss)
+    return _LOSSES[head_layout_of(spec).name](spec, label_smooth, box_loss, soft)

@@ -9,7 +9,9 @@ from gluon_yolo.losses.terms import (
     check_smoothing,
     choose_box_loss,
     positions,
+    positive_entropy,
     read_columns,
+    soft_classes,
     softplus,
     truth_boxes,
 )
@@ -47,6 +49,7 @@ class YoloFastestV2Loss(gluon.HybridBlock):
         spec: anchors, strides, box coding; two levels.
         label_smooth: ``s``, 0 to 0.5: the class target becomes ``1 - s``, and the others share ``s``.
         box_loss: ``ciou``, which is ``auto``, ``giou`` or ``diou``.
+        soft: whether the targets are soft ones (:class:`gluon_yolo.losses.distillation.DistillationLoss`).
 
     Attributes:
         names: of the losses, in order.
@@ -59,9 +62,15 @@ class YoloFastestV2Loss(gluon.HybridBlock):
     names = ("objectness", "box", "class")
 
     def __init__(
-        self, spec: DetectionSpec, label_smooth: float = 0.0, box_loss: str = "auto", **kwargs: Any
+        self,
+        spec: DetectionSpec,
+        label_smooth: float = 0.0,
+        box_loss: str = "auto",
+        soft: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.soft = soft
         if spec.num_levels != len(LEVEL_BALANCE):
             raise ValueError(f"strides: expected {len(LEVEL_BALANCE)} levels, got {spec.strides}")
         self.box_loss = choose_box_loss(spec, box_loss)
@@ -110,11 +119,14 @@ class YoloFastestV2Loss(gluon.HybridBlock):
             anchor_rows,
             truth_boxes(F, targets),
         )
-        off = self.smooth / max(1, self.num_classes - 1)
-        one_hot = F.one_hot(column["class"], self.num_classes, 1 - self.smooth, off)
-        class_loss = -F.sum(F.log_softmax(F.gather_nd(classes, position), axis=2) * one_hot, axis=2)
+        if self.soft:
+            wanted = soft_classes(F, targets)
+        else:
+            off = self.smooth / max(1, self.num_classes - 1)
+            wanted = F.one_hot(column["class"], self.num_classes, 1 - self.smooth, off)
+        class_loss = -F.sum(F.log_softmax(F.gather_nd(classes, position), axis=2) * wanted, axis=2)
         return (
-            _objectness_loss(F, objectness, position, column["weight"], on_level),
+            _objectness_loss(F, objectness, position, column["weight"], on_level, self.soft),
             F.sum(distance * share, axis=1) * BOX_GAIN,
             F.sum(class_loss * share, axis=1) * (CLASS_GAIN / self.num_classes),
         )
@@ -137,7 +149,7 @@ def _shares(F: Any, weight: Any, on_level: Any) -> Any:
     return F.broadcast_mul(F.add_n(*means), images)
 
 
-def _objectness_loss(F: Any, objectness: Any, position: Any, weight: Any, on_level: Any) -> Any:
+def _objectness_loss(F: Any, objectness: Any, position: Any, weight: Any, on_level: Any, soft: bool) -> Any:
     """Return the objectness loss (B,).
 
     Args:
@@ -146,6 +158,7 @@ def _objectness_loss(F: Any, objectness: Any, position: Any, weight: Any, on_lev
         position: (2, B, M) positions of the positives among the anchors of all levels.
         weight: (B, M) of the positives.
         on_level: for each level (B, M), 1 where a positive is on it.
+        soft: as :func:`gluon_yolo.losses.terms.positive_entropy` takes it.
     """
     negative = [F.mean(softplus(F, logits), axis=1) * gain for logits, gain in zip(objectness, LEVEL_BALANCE)]
     gains = [
@@ -153,5 +166,6 @@ def _objectness_loss(F: Any, objectness: Any, position: Any, weight: Any, on_lev
         for here, logits, gain in zip(on_level, objectness, LEVEL_BALANCE)
     ]
     logit = F.gather_nd(F.concat(*objectness, dim=1), position)
-    positive = (weight * softplus(F, -logit) - (weight > 0) * softplus(F, logit)) * F.add_n(*gains)
+    entropy = positive_entropy(F, logit, weight, soft)
+    positive = (entropy - (weight > 0) * softplus(F, logit)) * F.add_n(*gains)
     return (F.add_n(*negative) + F.sum(positive, axis=1)) * OBJECTNESS_GAIN

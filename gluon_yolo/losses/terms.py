@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gluon_yolo.assigners import BOX, BOX_WEIGHT, CLASS, INDEX, WEIGHT
+from gluon_yolo.assigners import BOX, BOX_WEIGHT, CLASS, COLUMNS, INDEX, WEIGHT
 from gluon_yolo.errors import UserError
 from gluon_yolo.losses.iou import OVERLAPS
 from gluon_yolo.models.box_coder import BoxCoder
@@ -52,9 +52,35 @@ def read_columns(F: Any, targets: Any) -> dict[str, Any]:
     return {name: F.slice_axis(targets, axis=2, begin=at, end=at + 1) for name, at in _COLUMNS.items()}
 
 
+def positive_entropy(F: Any, logit: Any, weight: Any, soft: bool) -> Any:
+    """Return the cross-entropy (B, M) of the objectness logits (B, M) at the positives.
+
+    Args:
+        F: ``mx.nd`` or ``mx.sym``.
+        logit: (B, M).
+        weight: (B, M) of the target rows; 0 counts nothing.
+        soft: whether the weight is the probability of an object, else the row's share of the loss.
+    """
+    entropy = weight * softplus(F, -logit)
+    return entropy + (weight > 0) * (1 - weight) * softplus(F, logit) if soft else entropy
+
+
+def soft_classes(F: Any, targets: Any) -> Any:
+    """Return the probabilities (B, M, C) of soft targets (B, M, 12 + C)."""
+    return F.slice_axis(targets, axis=2, begin=COLUMNS, end=None)
+
+
 def truth_boxes(F: Any, targets: Any) -> Any:
     """Return the boxes (B, M, 4) of targets (B, M, 12): corners in input pixels."""
     return F.slice_axis(targets, axis=2, begin=BOX.start, end=BOX.stop)
+
+
+def first_rows(F: Any, rows: Any, rows_per_object: int) -> Any:
+    """Return the first of each object's P rows: of (B, K * P, D) the (B, K, D)."""
+    if rows_per_object == 1:
+        return rows
+    by_object = F.reshape(rows, (0, -4, -1, rows_per_object, 0))
+    return F.reshape(F.slice_axis(by_object, axis=2, begin=0, end=1), (0, -3, 0))
 
 
 def positions(F: Any, index: Any) -> Any:

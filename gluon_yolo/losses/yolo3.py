@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from gluon_yolo.assigners import DELTAS
+from gluon_yolo.assigners import DELTAS, assigner_of, rows_per_object
+from gluon_yolo.losses.dynamic import DynamicChoice
 from gluon_yolo.losses.terms import (
     box_distance,
     check_smoothing,
     choose_box_loss,
     cross_entropy,
+    first_rows,
     positions,
+    positive_entropy,
     read_columns,
+    soft_classes,
     softplus,
     truth_boxes,
 )
@@ -31,7 +35,8 @@ class YOLOv3Loss(gluon.HybridBlock):
     """Objectness, box and class loss of each image (Redmon & Farhadi 2018, sections 2.1 and 2.2).
 
     Only objectness uses every anchor; the other losses use the predictions at the positives. A negative whose
-    decoded box has an IoU above ``spec.ignore_iou`` with any ground truth is ignored.
+    decoded box has an IoU above ``spec.ignore_iou`` with any ground truth is ignored. With a dynamic assigner
+    the target rows are candidates, of which :class:`gluon_yolo.losses.dynamic.DynamicChoice` chooses.
 
     Args:
         spec: anchors, strides, box coding; its score rule is ``objectness_times_class``.
@@ -39,6 +44,7 @@ class YOLOv3Loss(gluon.HybridBlock):
         box_loss: ``yolo3``: cross-entropy of the centre, and absolute difference of the logarithm of the
             size; ``giou``, ``diou``, ``ciou``: one minus that overlap, times ``IOU_GAIN``; ``auto``: depends
             on the coding. Each is multiplied by the row's weight and box weight.
+        soft: whether the targets are soft ones (:class:`gluon_yolo.losses.distillation.DistillationLoss`).
 
     Attributes:
         names: of the losses, in order.
@@ -48,9 +54,15 @@ class YOLOv3Loss(gluon.HybridBlock):
     """
 
     def __init__(
-        self, spec: DetectionSpec, label_smooth: float = 0.0, box_loss: str = "auto", **kwargs: Any
+        self,
+        spec: DetectionSpec,
+        label_smooth: float = 0.0,
+        box_loss: str = "auto",
+        soft: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.soft = soft
         self.box_loss = choose_box_loss(spec, box_loss)
         self.names = (
             ("objectness", "centre", "scale", "class")
@@ -60,11 +72,13 @@ class YOLOv3Loss(gluon.HybridBlock):
         self.anchors = spec.anchors
         self.box_coder = box_coder_of(spec)
         self.ignore_iou = spec.ignore_iou
+        self.rows_per_object = rows_per_object(spec)
         self.num_classes = spec.num_classes
         self.smooth = check_smoothing(label_smooth)
         self.decoders = level_decoders(spec)
-        if self.box_loss != "yolo3":
-            self.anchor_grid = AnchorGrid(spec)
+        self.choice = DynamicChoice(spec) if assigner_of(spec).is_dynamic else None
+        has_rows = self.box_loss != "yolo3" or self.choice is not None
+        self.anchor_grid = AnchorGrid(spec) if has_rows else None
 
     def hybrid_forward(self, F: Any, *inputs: Any) -> Any:
         """Turn raw maps and targets into losses.
@@ -88,22 +102,28 @@ class YOLOv3Loss(gluon.HybridBlock):
         index = F.reshape(column["index"], (0, -1))
         position = positions(F, index)
         matched = F.gather_nd(rows, position)
-        included = F.BlockGrad(_overlap_at_most(F, corners, truth, self.ignore_iou))
-        objectness_loss = _objectness_loss(F, objectness, matched, included, position, column["weight"])
+        objects = first_rows(F, truth, self.rows_per_object)
+        included = F.BlockGrad(_overlap_at_most(F, corners, objects, self.ignore_iou))
+        anchor_rows = None if self.anchor_grid is None else F.take(self.anchor_grid(*maps), index)
+        weight = column["weight"]
+        if self.choice is not None:
+            weight = self.choice(F, matched, anchor_rows, column, truth)
+        objectness_loss = _objectness_loss(F, objectness, matched, included, position, weight, self.soft)
 
         deltas = F.slice_axis(matched, axis=2, begin=0, end=OBJECTNESS)
-        box_weight = column["weight"] * column["box_weight"]
+        box_weight = weight * column["box_weight"]
         if self.box_loss == "yolo3":
             box_losses = _yolo3_box_losses(F, deltas, targets)
         else:
-            anchor_rows = F.take(self.anchor_grid(*maps), index)
             distance = box_distance(F, self.box_loss, self.box_coder, deltas, anchor_rows, truth)
             box_losses = (F.expand_dims(distance, axis=2) * IOU_GAIN,)
         logits = F.slice_axis(matched, axis=2, begin=BOX_CHANNELS, end=None)
-        one_hot = F.one_hot(
-            F.reshape(column["class"], (0, -1)), self.num_classes, 1 - self.smooth, self.smooth
-        )
-        class_loss = F.broadcast_mul(cross_entropy(F, logits, one_hot), column["weight"])
+        if self.soft:
+            wanted = soft_classes(F, targets)
+        else:
+            class_id = F.reshape(column["class"], (0, -1))
+            wanted = F.one_hot(class_id, self.num_classes, 1 - self.smooth, self.smooth)
+        class_loss = F.broadcast_mul(cross_entropy(F, logits, wanted), weight)
         return (
             objectness_loss,
             *(F.sum(F.broadcast_mul(loss, box_weight), axis=(1, 2)) for loss in box_losses),
@@ -117,7 +137,9 @@ def _rows(F: Any, raw: Any, anchors: int) -> Any:
     return F.reshape(F.transpose(split, axes=(0, 1, 3, 2)), (0, -3, 0))
 
 
-def _objectness_loss(F: Any, objectness: Any, matched: Any, included: Any, position: Any, weight: Any) -> Any:
+def _objectness_loss(
+    F: Any, objectness: Any, matched: Any, included: Any, position: Any, weight: Any, soft: bool
+) -> Any:
     """Return the objectness loss (B,).
 
     Args:
@@ -127,12 +149,13 @@ def _objectness_loss(F: Any, objectness: Any, matched: Any, included: Any, posit
         included: (B, N) 1 for an anchor that is not ignored as a negative.
         position: (2, B, M) positions of the positives.
         weight: (B, M, 1) of the positives.
+        soft: as :func:`gluon_yolo.losses.terms.positive_entropy` takes it.
     """
     negative = F.sum(softplus(F, objectness) * included, axis=1)
     logit = F.reshape(F.slice_axis(matched, axis=2, begin=OBJECTNESS, end=BOX_CHANNELS), (0, -1))
     weight = F.reshape(weight, (0, -1))
     included = (weight > 0) * F.gather_nd(included, position)
-    positive = weight * softplus(F, -logit) - included * softplus(F, logit)
+    positive = positive_entropy(F, logit, weight, soft) - included * softplus(F, logit)
     return negative + F.sum(positive, axis=1)
 
 

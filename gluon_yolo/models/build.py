@@ -54,6 +54,7 @@ class Architecture:
         norm: str = "bn",
         num_devices: int = 1,
         form: BackboneForm | None = None,
+        xy_scales: Sequence[float] | None = None,
     ) -> DetectionNetwork:
         """Build the network; its weights are not initialized.
 
@@ -63,12 +64,23 @@ class Architecture:
             norm: ``bn``, ``sync`` or ``frozen`` (:func:`gluon_yolo.models.layers.make_norm`).
             num_devices: devices that share ``sync`` statistics.
             form: of the backbone; None is the architecture's own, and the only one of a cfg.
+            xy_scales: per level the range of a centre in cells; None takes the network's own.
 
         Raises:
             UserError: the network has no class names of its own and none are given, or the anchors do not
                 suit it.
         """
-        return zoo.build(self.name, class_names, anchors, norm, num_devices, form)
+        return zoo.build(self.name, class_names, anchors, norm, num_devices, form, xy_scales)
+
+    def rebuild(self, spec: DetectionSpec, class_names: Sequence[str] | None = None) -> DetectionNetwork:
+        """Build the network of a spec that :meth:`build` gave; its weights are not initialized.
+
+        Args:
+            spec: of the network.
+            class_names: other ones than the spec's.
+        """
+        names = class_names or spec.class_names
+        return self.build(names, spec.anchors, form=spec.backbone, xy_scales=spec.xy_scales)
 
     def training_flags(self, images: int, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the architecture's own defaults of training, as flags of ``train``.
@@ -122,13 +134,15 @@ class CfgArchitecture(Architecture):
         norm: str = "bn",
         num_devices: int = 1,
         form: BackboneForm | None = None,
+        xy_scales: Sequence[float] | None = None,
     ) -> DetectionNetwork:
         """Build the network as the base class does; default class names are ``class 0``, ``class 1``, ..."""
         plan = self.plan
         count = self.spec.num_classes if class_names is None else len(class_names)
         other_anchors = anchors if anchors and anchors != self.spec.anchors else None
-        if count != self.spec.num_classes or other_anchors:
-            plan = make_plan(with_heads(plan.cfg, count, other_anchors))
+        other_scales = None if xy_scales is None or tuple(xy_scales) == self.spec.xy_scales else xy_scales
+        if count != self.spec.num_classes or other_anchors or other_scales:
+            plan = make_plan(with_heads(plan.cfg, count, other_anchors, other_scales))
         spec = make_spec(plan, class_names)
         return DarknetNetwork(self.name, plan, spec, norm, num_devices, weights_plan=self.plan)
 
@@ -174,6 +188,17 @@ def find_architecture(network: str, folder: Path | None = None, datasets: Sequen
             raise
         missing = f"{folder / CFG}: no such file, and the zoo has no network of the model's name either"
         raise UserError(f"{missing}: {error}") from error
+
+
+def with_spp(architecture: Architecture) -> Architecture:
+    """Return a network of the zoo with an SPP in its neck.
+
+    Raises:
+        SettingError: its neck takes none, or a cfg describes the network.
+    """
+    if isinstance(architecture, CfgArchitecture):
+        raise SettingError(f"{{spp}}: {architecture.name} is described by a cfg: write the layers into that")
+    return Architecture(zoo.with_spp(architecture.name))
 
 
 def check_own_classes(network: str) -> None:

@@ -52,6 +52,11 @@ class HeadLayout(ABC):
     def class_rows(F: Any, classes: Any, anchors: int) -> Any:
         """Turn the class logits of :meth:`split` into one row per anchor (B, A * H * W, C)."""
 
+    @staticmethod
+    @abstractmethod
+    def class_probabilities(F: Any, rows: Any) -> Any:
+        """Turn the class logits of :meth:`class_rows` into probabilities of the same shape."""
+
 
 class ObjectnessTimesClass(HeadLayout):
     """YOLOv3's layout: each anchor has its own classes, with independent sigmoids.
@@ -88,6 +93,11 @@ class ObjectnessTimesClass(HeadLayout):
     def class_rows(F: Any, classes: Any, anchors: int) -> Any:
         """Return the logits with the classes last (B, A * H * W, C)."""
         return F.reshape(F.transpose(classes, axes=(0, 1, 3, 2)), (0, -3, 0))
+
+    @staticmethod
+    def class_probabilities(F: Any, rows: Any) -> Any:
+        """Return sigmoids, whose sum may be anything from 0 to C."""
+        return F.sigmoid(rows)
 
 
 class ObjectnessTimesSoftmax(HeadLayout):
@@ -129,6 +139,11 @@ class ObjectnessTimesSoftmax(HeadLayout):
         """Repeat the logits of each cell for each of its anchors (B, A * H * W, C)."""
         by_cell = F.transpose(classes, axes=(0, 1, 3, 2))
         return F.reshape(F.broadcast_axis(by_cell, axis=1, size=anchors), (0, -3, 0))
+
+    @staticmethod
+    def class_probabilities(F: Any, rows: Any) -> Any:
+        """Return softmaxes, whose sum is 1."""
+        return F.softmax(rows, axis=2)
 
 
 HEAD_LAYOUTS: dict[str, type[HeadLayout]] = {

@@ -5,12 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Sequence
-from pathlib import Path
 
 from gluon_yolo._version import __version__
 from gluon_yolo.report.page import Facts, Section
 from gluon_yolo.system import cpu, memory
-from gluon_yolo.system.control_groups import read
+from gluon_yolo.system.instructions import processor_name
 
 _PACKAGES = ("mxnet", "mxnet-cu112", "torch", "gluoncv", "numpy", "opencv-python", "pycocotools", "bokeh")
 
@@ -26,7 +25,7 @@ def environment_section(devices: Sequence[str] = (), engine: str = "") -> Sectio
         ("gluon_yolo", __version__),
         ("Python", platform.python_version()),
         ("system", platform.platform()),
-        ("processor", _processor()),
+        ("processor", processor_name()),
         ("cores", str(cpu.look())),
     ]
     free = memory.look()
@@ -45,12 +44,3 @@ def _version(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return ""
-
-
-def _processor() -> str:
-    """Return the name of the processor, as Linux reports it, else its architecture."""
-    for line in (read(Path("/proc/cpuinfo")) or "").splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() in ("model name", "Model") and value.strip():
-            return value.strip()
-    return platform.processor() or platform.machine()

@@ -33,26 +33,17 @@ def history_section(
     losses = sorted(losses, key=lambda name: name != "total")
     scores = [name for name in SCORES if name in columns]
     scores = sorted(scores, key=lambda name: name != score_key)
-    rates = columns.get("lr", ([], []))[1]
-    by_step = _step_charts(steps or {})
-    charts = [
+    parts: list[Part | None] = [
+        *_step_charts(steps or {}),
         line_chart("Losses by epoch", _lines(columns, losses), "epoch", "loss", log=True, whole=True),
         line_chart(
             "Mean average precision", _lines(columns, scores), "epoch", "", whole=True, y_range=(0, 1.02)
         ),
-        line_chart(
-            "Learning rate",
-            _lines(columns, ["lr"]),
-            "epoch",
-            "learning rate",
-            log=_falls_far(rates),
-            whole=True,
-        ),
+        # A record of the steps has the rate of each one.
+        None if (steps or {}).get("step") else _rate_chart(columns),
         line_chart("Speed", _lines(columns, ["pictures_per_second"]), "epoch", "images a second", whole=True),
+        _table(rows),
     ]
-    if by_step:  # the rate of an epoch's last step says less
-        charts = [chart for chart in charts if chart is None or chart.title != "Learning rate"]
-    parts: list[Part | None] = [*by_step, *charts, _table(rows)]
     return Section("training", "Training", [part for part in parts if part is not None])
 
 
@@ -84,6 +75,13 @@ def _step_charts(steps: Mapping[str, Sequence[float]]) -> list[Part | None]:
         line_chart("Losses by step", lines, "step", "loss", log=True, whole=True),
         line_chart("Learning rate by step", rate, "step", "learning rate", whole=True),
     ]
+
+
+def _rate_chart(columns: Mapping[str, tuple[list[float], list[float]]]) -> Part | None:
+    """Return the chart of the learning rate of each epoch's last step."""
+    rates = columns.get("lr", ([], []))[1]
+    lines = _lines(columns, ["lr"])
+    return line_chart("Learning rate", lines, "epoch", "learning rate", log=_falls_far(rates), whole=True)
 
 
 def _falls_far(rates: Sequence[float]) -> bool:

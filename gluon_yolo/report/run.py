@@ -16,6 +16,7 @@ from gluon_yolo.report.labels import LabelStatistics, label_section
 from gluon_yolo.report.page import Commands, Facts, Images, Page, Section, Table
 from gluon_yolo.system import run_note
 
+FILE = "report.html"  # in the run's folder
 TRAINING, FINISHED, STOPPED, FAILED = "training", "finished", "stopped", "failed"
 BEING_TRAINED = (
     "being trained while this page was written"  # the page of a command does not load itself again

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Collection
 from pathlib import Path
 
@@ -17,6 +18,18 @@ def processor_has(features: Collection[str], cpuinfo: Path = CPUINFO) -> bool:
         return not set(features).isdisjoint(cpuinfo.read_text(errors="replace").split())
     except OSError:
         return False
+
+
+def processor_name(cpuinfo: Path = CPUINFO) -> str:
+    """Return the name of the CPU, as Linux reports it, else its architecture."""
+    try:
+        lines = cpuinfo.read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    for name, _, value in (line.partition(":") for line in lines):
+        if name.strip() in ("model name", "Model") and value.strip():
+            return value.strip()
+    return platform.processor() or platform.machine()
 
 
 def mxnet_has_avx512(cpuinfo: Path = CPUINFO) -> bool:

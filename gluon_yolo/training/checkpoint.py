@@ -5,6 +5,7 @@
     net-a.params      the network, in the format of ``net.load_parameters``
     trainer-a.states  the optimizer: momenta, update counts, learning rate
     extra-a.json      the order of the optimizer's states; the RNG states of Python and NumPy
+    trained-a.params  only with ``--ema``: the trained weights, whose average ``net-a.params`` has
     devices-a.params  only with several devices: the running statistics of all devices but the first
 
 The next save writes ``*-b.*`` beside them, renames a new ``state.json`` over the old one, and deletes
@@ -17,60 +18,27 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from gluon_yolo import atomic_io, parameter_io
 from gluon_yolo._version import __version__
 from gluon_yolo.errors import UserError
+from gluon_yolo.file_names import BEST_WEIGHTS
 from gluon_yolo.mxnet_compat import gluon, mx, nd
 from gluon_yolo.text import first_line
 from gluon_yolo.training import rng_state
+from gluon_yolo.training.optimizer_file import load_optimizer, save_optimizer
 from gluon_yolo.training.state import Progress
 
-
-def save_optimizer(net: gluon.Block, trainer: gluon.Trainer, path: Path) -> list[str]:
-    """Write momenta, update counts and settings in gluon's format (a pickle).
-
-    Returns:
-        The structural name of each parameter, in the trainer's order; :func:`load_optimizer` needs it.
-    """
-    trainer.save_states(str(path))
-    return _places(net, trainer)
-
-
-def load_optimizer(net: gluon.Block, trainer: gluon.Trainer, path: Path, saved_places: Sequence[str]) -> None:
-    """Restore what :func:`save_optimizer` wrote, each state by the structural name of its parameter.
-
-    Raises:
-        ValueError: the saved trainer had other parameters.
-    """
-    numbers = {place: number for number, place in enumerate(_places(net, trainer))}
-    if set(numbers) != set(saved_places):
-        raise ValueError("its optimizer trained other parameters")
-    moved = {old: numbers[place] for old, place in enumerate(saved_places)}
-    trainer.load_states(str(path))
-    optimizer = trainer.optimizer
-    counts = optimizer._all_index_update_counts
-    optimizer._all_index_update_counts = {
-        device: {moved[number]: count for number, count in of_device.items()}
-        for device, of_device in counts.items()
-    }
-    optimizer._index_update_count = optimizer._all_index_update_counts[0]
-    for updater in [trainer._kvstore._updater] if trainer._update_on_kvstore else trainer._updaters:
-        updater.states = {moved[number]: state for number, state in updater.states.items()}
-        updater.states_synced = dict.fromkeys(updater.states, False)
-
-
-def _places(net: gluon.Block, trainer: gluon.Trainer) -> list[str]:
-    """Return the structural name of each parameter, in the trainer's order."""
-    places = {id(param): place for place, param in net._collect_params_with_prefix().items()}
-    return [places[id(param)] for param in trainer._params]
-
-
 FORMAT = 1
-_SUFFIX = {"net": ".params", "devices": ".params", "trainer": ".states", "extra": ".json"}
+_SUFFIX = {
+    **dict.fromkeys(("net", "trained", "devices"), ".params"),
+    **{"trainer": ".states", "extra": ".json"},
+}
 _AFRESH = "start again, or fine-tune from weights/best.params"
 
 
@@ -83,11 +51,23 @@ class Checkpoint:
 
     def __init__(self, weights: str | os.PathLike[str]) -> None:
         self.last = Path(weights) / "last"
-        self.best = Path(weights) / "best.params"
+        self.best = Path(weights) / BEST_WEIGHTS
         self._state = self.last / "state.json"
 
-    def save(self, net: gluon.Block, trainer: gluon.Trainer, progress: Progress) -> None:
+    def save(
+        self,
+        net: gluon.Block,
+        trainer: gluon.Trainer,
+        progress: Progress,
+        average: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
         """Replace ``last`` by the present state, in one step.
+
+        Args:
+            net: with the trained weights.
+            trainer: its trainer.
+            progress: the position of the training.
+            average: of weights and statistics by structural name, if the training keeps one.
 
         Raises:
             UserError: the folder cannot be written.
@@ -101,7 +81,11 @@ class Checkpoint:
             params = net._collect_params_with_prefix()
             # ``net.save_parameters`` would write the mean over the devices, which rounds the parameters and
             # loses the differences of the running statistics. Learned parameters are bitwise equal.
-            _save_arrays(paths["net"], {name: param.list_data()[0] for name, param in params.items()})
+            arrays = {name: param.list_data()[0] for name, param in params.items()}
+            if average is not None:
+                _save_arrays(paths["trained"], {name: arrays[name] for name in average})
+                arrays.update({name: nd.array(array) for name, array in average.items()})
+            _save_arrays(paths["net"], arrays)
             others = self._statistics_of_others(net, progress)
             if others:
                 _save_arrays(paths["devices"], others)
@@ -170,6 +154,8 @@ class Checkpoint:
         extra = json.loads(paths["extra"].read_text(encoding="utf-8"))
         try:
             net.load_parameters(str(paths["net"]))
+            if "trained" in paths:
+                _set_arrays(net, nd.load(str(paths["trained"])))
             load_optimizer(net, trainer, paths["trainer"], extra["places"])
             # After the trainer: its key-value store copies the first device to the others when it starts.
             if "devices" in paths:
@@ -181,6 +167,18 @@ class Checkpoint:
             ) from error
         rng_state.restore(extra["random"], progress.seed, progress.step)
         return progress
+
+    def average(self) -> dict[str, np.ndarray] | None:
+        """Return the saved average of the weights by structural name; None if the training keeps none.
+
+        Raises:
+            UserError: the checkpoint is missing or damaged.
+        """
+        paths = {kind: self.last / sealed["name"] for kind, sealed in self._verified()["files"].items()}
+        if "trained" not in paths:
+            return None
+        trained, arrays = (nd.load(str(paths[kind])) for kind in ("trained", "net"))
+        return {name: arrays[name].asnumpy() for name in trained}
 
     def _statistics_of_others(self, net: gluon.Block, progress: Progress) -> dict[str, nd.NDArray]:
         """Return the running statistics of all devices but the first, by ``DEVICE:NAME``.
@@ -256,11 +254,17 @@ class Checkpoint:
 @contextlib.contextmanager
 def _writing(path: Path) -> Iterator[None]:
     """Turn an error of Python or mxnet in writing into a UserError."""
-    with atomic_io.writing(path, "free space there or allow writing"):
+    with atomic_io.writing(path, atomic_io.MAKE_ROOM):
         try:
             yield
         except mx.base.MXNetError as error:
             raise OSError(first_line(error)) from error
+
+
+def _set_arrays(net: gluon.Block, arrays: Mapping[str, nd.NDArray]) -> None:
+    params = net._collect_params_with_prefix()
+    for name, array in arrays.items():
+        params[name].set_data(array)
 
 
 def _save_arrays(path: Path, arrays: dict[str, nd.NDArray]) -> None:

@@ -12,6 +12,7 @@ from gluon_yolo.data.loading import loader
 from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.errors import SettingError
 from gluon_yolo.spec import BOX_LOSSES
+from gluon_yolo.training.assigner_choice import YOLO3_ASSIGNERS
 from gluon_yolo.training.lr_schedule import MODES
 from gluon_yolo.training.processes.hosts import Hosts, Meet
 from gluon_yolo.weights.remote import is_remote
@@ -20,27 +21,33 @@ BACKBONE_WEIGHTS = ("auto", "yes", "no")
 WORKER_TYPES = ("auto", *loader.WORKER_TYPES)
 VAL_METRICS = ("auto", "fitness", "voc07", "voc", "coco")
 ENGINES = ("auto", "mxnet", "torch")
+ASSIGNER_CHOICES = ("auto", *YOLO3_ASSIGNERS)
+OPTIMIZERS = ("sgd", "adamw")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 MOST_THREADS = 4  # because of Python's lock, even two threads are only 1.65 times as fast as one
 
 # Smallest valid values; infinity and NaN are always invalid.
 _AT_LEAST = {
-    **dict.fromkeys(("epochs", "batch_size", "log_interval", "val_interval", "shape_interval"), 1),
+    **dict.fromkeys(("epochs", "batch_size", "accumulate", "log_interval", "val_interval"), 1),
     **dict.fromkeys(("start_epoch", "seed", "num_workers", "save_interval", "no_mixup_epochs"), 0),
-    **dict.fromkeys(("restarts",), 0),
+    **dict.fromkeys(("restarts", "patience", "hours", "rollbacks", "no_mosaic_epochs", "class_balance"), 0),
     **dict.fromkeys(("warmup_epochs", "warmup_lr", "lr_decay_period", "momentum", "wd"), 0),
-    **dict.fromkeys(("target_lr", "cosine_epochs", "profile"), 0),
+    **dict.fromkeys(
+        ("target_lr", "cosine_epochs", "profile", "ema_decay", "ema_ramp_up", "clip_grad_norm"), 0
+    ),
     "num_samples": -1,
-    "max_detections": 1,
+    **dict.fromkeys(("max_detections", "shape_interval"), 1),
 }
-_ABOVE_0 = ("lr", "lr_power", "warmup_power", "loss_scale", "process_timeout")
+_ABOVE_0 = ("lr", "lr_power", "warmup_power", "loss_scale", "process_timeout", "distil_weight")
 _CHOICES = {
     "worker_type": WORKER_TYPES,
     "box_loss": BOX_LOSSES,
+    "assigner": ASSIGNER_CHOICES,
     "val_metric": VAL_METRICS,
     "lr_mode": MODES,
     "engine": ENGINES,
     "precision": PRECISIONS,
+    "optimizer": OPTIMIZERS,
 }
 _CONTRADICTIONS = (("syncbn", "freeze_bn"), ("weights", "pretrained"))
 # Settings that have a meaning in some modes of the learning rate only.
@@ -71,7 +78,9 @@ def check_settings(settings: Mapping[str, Any], frozen: Sequence[str]) -> None:
         require(name, 0 < settings[name] < math.inf, "must be above 0")
     for name, choices in _CHOICES.items():
         require(name, settings[name] in choices, f"choose from {', '.join(choices)}")
-    require("momentum", settings["momentum"] < 1, "must be below 1")
+    for name in ("momentum", "ema_decay"):
+        require(name, settings[name] < 1, "must be below 1")
+    require("class_balance", settings["class_balance"] <= 1, "must be a share of the pictures, 1 at most")
     _check_learning(settings, require)
     require("freeze", settings["freeze"] is None or bool(frozen), "names nothing")
     _check_smoothing(settings, require)
@@ -90,6 +99,7 @@ def check_settings(settings: Mapping[str, Any], frozen: Sequence[str]) -> None:
             raise SettingError(f"{{{one}}} and {{{other}}} exclude each other: give one of them")
     augmentation(settings["augment"])  # raises an error for an unknown name
     _check_hosts(settings)
+    _check_teacher(settings)
     if settings["engine"] == "mxnet":
         refuse_for_mxnet(settings)
 
@@ -118,6 +128,31 @@ def _check_hosts(settings: Mapping[str, Any]) -> None:
             raise SettingError(f"{{meet}} {meet}: say how many meet there: {{hosts}} 2")
     if hosts is not None and Hosts.of(hosts).most > 1 and meet is None:
         raise SettingError(f"{{hosts}} {hosts}: say where they meet: {{meet}} HOST:PORT, of one of them")
+
+
+def _check_teacher(settings: Mapping[str, Any]) -> None:
+    """Check that the settings of a teacher are complete."""
+    teacher, weights = settings["teacher"], settings["teacher_weights"]
+    for name in ("teacher_weights", "teacher_classes"):
+        if settings[name] is not None and teacher is None:
+            raise SettingError(f"{{{name}}} {settings[name]}: needs {{teacher}}, which says whose they are")
+    if settings["distil_weight"] != 1 and teacher is None:
+        raise SettingError(f"{{distil_weight}} {settings['distil_weight']:g}: needs {{teacher}}")
+    if teacher is None or weights is None:
+        if settings["teacher_classes"] is not None:
+            raise SettingError(
+                f"{{teacher_classes}} {settings['teacher_classes']}: needs {{teacher_weights}}; a run and a "
+                "model's folder know their classes"
+            )
+        if teacher is not None and teacher.endswith(".cfg"):
+            raise SettingError(
+                f"{{teacher}} {teacher}: a cfg has no weights; name them: {{teacher_weights}} FILE.weights"
+            )
+    elif teacher.endswith(".cfg") and settings["teacher_classes"] is None:
+        raise SettingError(
+            f"{{teacher}} {teacher}: a cfg names no classes; name them, in the order of its training: "
+            "{teacher_classes} FILE, a name a line"
+        )
 
 
 def _check_size(name: str, size_hw: tuple[int, int]) -> None:

@@ -14,7 +14,7 @@ from gluon_yolo.training.config_forms import ANCHOR_WORDS, typed_settings, under
 
 PLACES = ("data", "data_root", "classes", "class_map")
 """Settings with the paths of a run's data, which may have moved."""
-_PATHS = (*PLACES, "weights")
+_PATHS = (*PLACES, "weights", "teacher_weights", "teacher_classes")
 _OPPOSITE = {"random_shape": "no_random_shape"}
 
 
@@ -95,8 +95,11 @@ def settled_given(given: Mapping[str, Any]) -> dict[str, Any]:
     anchors = settled.get("anchors")
     if anchors is not None and anchors not in ANCHOR_WORDS:
         settled["anchors"] = format_anchors(named_anchors(anchors))
-    if (settled.get("network") or "").endswith(".cfg"):
-        settled["network"] = absolute(settled["network"])
+    for name in ("network", "teacher"):  # each may be a network's name, which is no path
+        if (settled.get(name) or "").endswith(".cfg"):
+            settled[name] = absolute(settled[name])
+    if settled.get("teacher") is not None and settled.get("teacher_weights") is None:
+        settled["teacher"] = absolute(settled["teacher"])
     return {
         name: absolute(value) if name in _PATHS and value is not None else value
         for name, value in settled.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from gluon_yolo.data.loading.collate import Batch
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.mxnet_compat import gluon
+from gluon_yolo.training.weight_average import WeightAverage
 
 
 class NotFinite(Exception):
@@ -40,16 +42,22 @@ class Engine(Protocol):
         ...
 
     @property
+    def average(self) -> WeightAverage | None:
+        """The moving average of the weights, if the training keeps one."""
+        ...
+
+    @property
     def devices(self) -> Sequence[str]:
         """The names of the devices that share a batch."""
         ...
 
-    def __call__(self, batch: Batch, learning_rate: float) -> np.ndarray:
+    def __call__(self, batch: Batch, learning_rate: float, updates: bool = True) -> np.ndarray:
         """Train on one batch.
 
         Args:
             batch: its size must be a multiple of the number of devices.
             learning_rate: of this step.
+            updates: whether weights are updated, by the mean gradient of all images since the last time.
 
         Returns:
             The losses in the order of ``loss_names``, means over the images of the batch.
@@ -65,6 +73,10 @@ class Engine(Protocol):
 
     def share_statistics(self) -> None:
         """Set each device's running statistics to their mean: the scored network is then the saved one."""
+        ...
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Let the network have the averaged weights while the block runs; do nothing where there are none."""
         ...
 
     def to_net(self) -> None:

@@ -21,6 +21,8 @@ from gluon_yolo.training.prepare import devices_of
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.processes.member import Member
 from gluon_yolo.training.step import TrainStep
+from gluon_yolo.training.teacher import Teacher
+from gluon_yolo.training.weight_average import Decay
 
 MXNET, TORCH = "mxnet", "torch"
 _AS_ASKED = "engine: {name}, as {{engine}} says"
@@ -99,7 +101,11 @@ def choose_engine(args: Mapping[str, Any], member: Member | None = None) -> Choi
 
 
 def make_engine(
-    config: TrainConfig, net: DetectionNetwork, devices: Sequence[Any], processes: Processes
+    config: TrainConfig,
+    net: DetectionNetwork,
+    devices: Sequence[Any],
+    processes: Processes,
+    teacher: Teacher | None = None,
 ) -> Engine:
     """Return the engine of a training.
 
@@ -108,11 +114,21 @@ def make_engine(
         net: initialized on the contexts of :class:`Choice`, with its starting weights.
         devices: of :class:`Choice`.
         processes: which train together.
+        teacher: whose predictions are targets too; None is none.
     """
     smoothing = config.smoothing(net.spec.num_classes)
     options = (config.momentum, config.wd, config.no_wd, smoothing, config.box_loss, config.loss_scale)
     if config.engine != TORCH:
-        return TrainStep(net, devices, *options)
+        return TrainStep(
+            net,
+            devices,
+            *options,
+            ema=Decay.of(config),
+            teacher=teacher,
+            sums_gradients=config.accumulate > 1,
+            max_norm=config.clip_grad_norm,
+            optimizer=config.optimizer,
+        )
     from gluon_yolo.training.torch_step import TorchStep
 
     return TorchStep(
@@ -124,6 +140,10 @@ def make_engine(
         deterministic=config.deterministic,
         seed=config.seed,
         processes=processes,
+        ema=Decay.of(config),
+        teacher=teacher,
+        max_norm=config.clip_grad_norm,
+        optimizer=config.optimizer,
     )
 
 

@@ -11,8 +11,6 @@ from typing import Any, Callable
 
 from gluon_yolo import atomic_io
 
-_FREE = "free space there or allow writing"
-
 
 class JSONLog:
     """A file in the JSON Lines format. Values that are not finite are written as null.
@@ -31,7 +29,7 @@ class JSONLog:
             NotWritten: the file cannot be written.
         """
         line = json.dumps(_finite(record), ensure_ascii=False, allow_nan=False)
-        with atomic_io.writing(self.path, _FREE), self.path.open("a", encoding="utf-8") as file:
+        with atomic_io.writing(self.path, atomic_io.MAKE_ROOM), self.path.open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
 
     def keep(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
@@ -46,7 +44,7 @@ class JSONLog:
         if not self.path.exists():
             return
         kept = [record for record in self.records() if wanted(record)]
-        with atomic_io.writing(self.path, _FREE), atomic_io.replacing(self.path) as part:
+        with atomic_io.writing(self.path, atomic_io.MAKE_ROOM), atomic_io.replacing(self.path) as part:
             lines = (json.dumps(record, ensure_ascii=False) for record in kept)
             part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 

@@ -16,10 +16,11 @@ from gluon_yolo.system import memory
 from gluon_yolo.text import counted
 from gluon_yolo.training.config import DEFAULTS, Args, TrainConfig
 from gluon_yolo.training.memory_check import ADVICE, Wanted, check, fits, largest_of
-from gluon_yolo.training.memory_estimate import TrainMemory, beside_the_network
+from gluon_yolo.training.memory_estimate import TrainMemory, beside_the_network, weight_bytes
 from gluon_yolo.training.run_dir import RunFolder
 
 CPU_BATCH = 8  # a larger batch is not faster on a CPU
+_AVERAGE = 2  # times all weights: their average, and themselves while a validation has it in their place
 _SIZES = ("no_random_shape", "random_shapes", "shape_interval")  # settings that decide the input sizes
 
 
@@ -61,6 +62,7 @@ def fitted(
     data: Sequence[Dataset],
     own: Mapping[str, Any],
     resumed: RunFolder | None = None,
+    teacher: DetectionNetwork | None = None,
 ) -> Fitted:
     """Check a training against the free memory, before its first step.
 
@@ -71,6 +73,7 @@ def fitted(
         data: the training and the validation data.
         own: the result of :func:`cpu_defaults`; a default batch size is halved until it fits.
         resumed: the run that is resumed or restarted, if any.
+        teacher: of the training, if any.
 
     Raises:
         UserError: it certainly does not fit.
@@ -80,7 +83,7 @@ def fitted(
     there = memory.look()
     if config.memory is not None:
         there = memory.Memory(int(config.memory * memory.GB), 0, "{memory}")
-    wanted, estimate = _wanted(config, net, contexts), _estimate(config, net, contexts, data)
+    wanted, estimate = _wanted(config, net, contexts), _estimate(config, net, contexts, data, teacher)
     if there is not None and "batch_size" in own:
         wanted = _halved(wanted, estimate, there)
         config = dataclasses.replace(config, batch_size=wanted.batch_size)
@@ -101,7 +104,11 @@ def _wanted(config: TrainConfig, net: DetectionNetwork, contexts: Sequence[Any])
 
 
 def _estimate(
-    config: TrainConfig, net: DetectionNetwork, contexts: Sequence[Any], data: Sequence[Dataset]
+    config: TrainConfig,
+    net: DetectionNetwork,
+    contexts: Sequence[Any],
+    data: Sequence[Dataset],
+    teacher: DetectionNetwork | None,
 ) -> TrainMemory:
     train = data[0]
     objects = max((len(train.annotations(index)) for index in range(len(train))), default=0)
@@ -110,7 +117,9 @@ def _estimate(
     images = together * max(1, config.num_workers) + VALIDATION_IMAGES
     processes = config.num_workers if config.loader_worker_type == "process" else 0
     beside = beside_the_network(processes, 3.0 * max(areas, default=0) * images)
-    return TrainMemory(net, config.data_shape, len(contexts), objects * together, beside)
+    times = (_AVERAGE if config.ema else 0) + (len(contexts) if config.optimizer == "adamw" else 0)
+    beside += times * weight_bytes(net)
+    return TrainMemory(net, config.data_shape, len(contexts), objects * together, beside, teacher)
 
 
 def _halved(wanted: Wanted, estimate: TrainMemory, there: memory.Memory) -> Wanted:

@@ -11,8 +11,6 @@ from typing import Any
 
 from gluon_yolo import atomic_io
 
-_FREE = "free space there or allow writing"
-
 
 class MetricsCSV:
     """A comma-separated file with a header, to which a run appends rows.
@@ -38,7 +36,10 @@ class MetricsCSV:
         if new:
             self._rewrite(columns + new, [*rows, _cells(row)])
             return
-        with atomic_io.writing(self.path, _FREE), self.path.open("a", newline="", encoding="utf-8") as file:
+        with (
+            atomic_io.writing(self.path, atomic_io.MAKE_ROOM),
+            self.path.open("a", newline="", encoding="utf-8") as file,
+        ):
             csv.DictWriter(file, columns).writerow(_cells(row))
 
     def keep_before(self, epoch: int) -> None:
@@ -64,7 +65,7 @@ class MetricsCSV:
         return list(reader.fieldnames or []), list(reader)
 
     def _rewrite(self, columns: list[str], rows: list[dict[str, str]]) -> None:
-        with atomic_io.writing(self.path, _FREE), atomic_io.replacing(self.path) as part:
+        with atomic_io.writing(self.path, atomic_io.MAKE_ROOM), atomic_io.replacing(self.path) as part:
             with part.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, columns)
                 writer.writeheader()

@@ -18,6 +18,7 @@ from gluon_yolo.data.source import Source
 from gluon_yolo.errors import SettingError, SettingText, UserError, extended
 from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
 from gluon_yolo.training.config_given import PLACES, check_memory
+from gluon_yolo.training.length import LENGTH, check_epochs
 from gluon_yolo.training.run_dir import RunFolder
 
 Data = tuple[Dataset, Dataset, tuple[str, ...]]
@@ -25,11 +26,21 @@ HOSTS = ("hosts", "meet", "run_id", "restarts", "process_timeout")
 DEVICES = ("gpus", "cpu_devices", "memory", "num_workers", "worker_type", *HOSTS)
 ENGINE = ("engine", "precision", "compile", "deterministic")
 LOGS = ("report", "tensorboard", "jsonl")
+TEACHER = ("teacher", "teacher_weights", "teacher_classes")
 
 log = logging.getLogger("gluon_yolo")
 
 _MAY_MOVE = (*PLACES, "dataset", "format")
-_ANEW = (*DEVICES, *ENGINE, *LOGS, *PLACES, "format")  # settings of a resumed run that may be given anew
+# Settings of a resumed run that may be given anew.
+_ANEW = (
+    *DEVICES,
+    *ENGINE,
+    *LOGS,
+    *TEACHER,
+    *LENGTH,
+    *PLACES,
+    "format",
+)
 _DECIMALS = 2  # of a pixel; formats store boxes about this precisely
 
 
@@ -47,20 +58,24 @@ def resumed_args(given: Mapping[str, Any], kept: Mapping[str, Any]) -> Args:
         kept: the run's ``args.json``.
 
     Raises:
-        SettingError: ``memory`` is invalid.
+        SettingError: ``memory`` is invalid, or ``epochs`` are fewer than the run's.
     """
     check_memory(given)
+    may_change = [name for name in _ANEW if name not in TEACHER or kept.get("teacher")]
+    check_epochs(given, kept, str(given.get("resume") or ""))
     ignored = [
         f"{{{name}}} {value} (the run has {kept.get(name)})"
         for name, value in given.items()
-        if name not in (*_ANEW, "resume") and kept.get(name) != value
+        if name not in (*may_change, "resume") and kept.get(name) != value
     ]
     if ignored:
         message = SettingText(f"a resumed run keeps its own settings; ignored: {', '.join(ignored)}")
         log.warning("%s", message)
-    changed = {name: given[name] for name in _ANEW if name in given}
+    changed = {name: given[name] for name in may_change if name in given}
     if changed.get("engine") == "mxnet":  # the other settings of an engine are torch's
         changed = {**{name: PLAIN_DEFAULTS[name] for name in ENGINE}, **changed}
+    if "teacher" in changed:  # whose weights and classes may have been in files of their own
+        changed = {**dict.fromkeys(TEACHER), **changed}
     if "data" in changed:  # the run may have named published data instead
         changed = {**changed, "dataset": None, "data_root": changed.get("data_root")}
     if changed.get("gpus") and "cpu_devices" not in changed:

@@ -11,7 +11,7 @@ from typing import Any
 
 from gluon_yolo import atomic_io
 from gluon_yolo.errors import UserError
-from gluon_yolo.file_names import check_text
+from gluon_yolo.file_names import BEST_WEIGHTS, check_text
 from gluon_yolo.training.metrics_csv import MetricsCSV
 
 _ADVICE = "choose a folder that can be written"
@@ -85,14 +85,17 @@ class RunFolder:
         The first epoch's row and best weights are written before its checkpoint. A second row or a snapshot
         is written after one; if they exist, the checkpoint was lost.
         """
-        if (self.weights / "last" / "state.json").exists():
+        if self.has_checkpoint():
             return False
         return len(self.metrics.rows()) < 2 and not any(self.weights.glob("epoch-*.params"))
 
     def has_weights(self) -> bool:
         """Return whether the run has weights to start another training from."""
-        last = self.weights / "last" / "state.json"
-        return last.exists() or (self.weights / "best.params").exists()
+        return self.has_checkpoint() or (self.weights / BEST_WEIGHTS).exists()
+
+    def has_checkpoint(self) -> bool:
+        """Return whether the run has a state to go on from."""
+        return (self.weights / "last" / "state.json").exists()
 
     def write_args(self, args: Mapping[str, Any]) -> None:
         """Write the settings of the run: plain values, fit for JSON."""
@@ -122,6 +125,14 @@ class RunFolder:
     def data(self) -> dict[str, Any]:
         """Return the fingerprint of the run's data; empty for old runs, which did not write it."""
         return self._read("data.json") if (self.path / "data.json").exists() else {}
+
+    def write_teacher(self, teacher: Mapping[str, Any]) -> None:
+        """Write the fingerprint of the run's teacher: plain values, fit for JSON."""
+        self._write("teacher.json", teacher)
+
+    def teacher(self) -> dict[str, Any]:
+        """Return the fingerprint of the run's teacher; empty for a run without one."""
+        return self._read("teacher.json") if (self.path / "teacher.json").exists() else {}
 
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
         path = self.path / name

@@ -13,6 +13,7 @@ from gluon_yolo.evaluation.table import class_table
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.system import run_note
 from gluon_yolo.text import counted
+from gluon_yolo.training.assigner_choice import assigner_line
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.logging import start_log
 from gluon_yolo.training.run_dir import RunFolder
@@ -58,6 +59,8 @@ def log_start(
     log.info("name: %s, which its exports take", folder.model()["name"])
     log.info("network: %s, %s: %s", net.zoo_name, counted(len(names), "class"), ", ".join(names))
     log.info("%s", origin)
+    if config.assigner != "auto":
+        log.info("%s", assigner_line(net.spec))
     log.info("devices: %s; batch size %d; input %s", ", ".join(devices), config.batch_size, shape)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from gluon_yolo.models.build import Architecture
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.spec import Anchors, BackboneForm, DetectionSpec
+from gluon_yolo.training.assigner_choice import assigned
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.start import Start, find_start
 from gluon_yolo.weights.load import Loaded, load_pretrained, load_weights, structural_parameters
@@ -35,20 +37,23 @@ def build_network(
 
     Args:
         architecture: of the network.
-        config: anchors, batch norm and seed. Its sizes and its box loss are checked against the network.
+        config: anchors, assigner, batch norm and seed. Its sizes and its box loss are checked against the
+            network.
         class_names: of the data.
         contexts: the devices to initialize on.
         form: of the backbone; None is that of the starting weights.
 
     Raises:
-        UserError: the starting weights cannot be read, or anchors, an input size or the box loss do not suit
-            the network.
+        UserError: the starting weights cannot be read, or anchors, a size, the box loss or the assigner
+            do not suit the network.
     """
     norm = "sync" if config.syncbn else "frozen" if config.freeze_bn else "bn"
     assert not isinstance(config.anchors, str)  # ``for_network`` has resolved the words
     if form is None:
         form = find_start(architecture.name, config).form
-    net = architecture.build(class_names, config.anchors, norm, len(contexts), form)
+    spec = assigned(architecture.spec, config.assigner, architecture.name)
+    net = architecture.build(class_names, config.anchors, norm, len(contexts), form, spec.xy_scales)
+    net.spec = dataclasses.replace(net.spec, assigner=spec.assigner)
     _check_sizes(net, "data_shape", [config.data_shape])
     _check_sizes(net, "random_shapes", config.random_shapes if config.random_shape else [])
     choose_box_loss(net.spec, config.box_loss)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from gluon_yolo.inference.model_record import weights_file
+from gluon_yolo.inference.model_files import weights_file
 from gluon_yolo.spec import BackboneForm
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.config_check import BACKBONE_WEIGHTS

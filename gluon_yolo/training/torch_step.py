@@ -15,8 +15,8 @@ from gluon_yolo.errors import SettingError
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.runtimes.torch import TorchRuntime
 from gluon_yolo.losses import make_loss
+from gluon_yolo.losses.distillation import DistillationLoss
 from gluon_yolo.models.detector import DetectionNetwork
-from gluon_yolo.mxnet_compat import gluon
 from gluon_yolo.pytorch.batch_norm import batch_norms, forget_statistics, update_statistics
 from gluon_yolo.pytorch.gradient_sum import GradientSum
 from gluon_yolo.pytorch.module import block_module
@@ -24,12 +24,20 @@ from gluon_yolo.text import first_line
 from gluon_yolo.torch_compat import Tensor, nn, torch
 from gluon_yolo.training import torch_precision, torch_state
 from gluon_yolo.training.engine import NotFinite
+from gluon_yolo.training.mxnet_adamw import AdamW as GluonAdamW
+from gluon_yolo.training.mxnet_adamw import make_trainer
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.step import NO_DECAY
+from gluon_yolo.training.teacher import Teacher
+from gluon_yolo.training.torch_adamw import AdamW
+from gluon_yolo.training.torch_average import TorchAverage
+from gluon_yolo.training.torch_gradients import clip_gradients
 from gluon_yolo.training.torch_sgd import SGD
+from gluon_yolo.training.torch_teacher import TorchTeacher
+from gluon_yolo.training.weight_average import Decay
 from gluon_yolo.weights.load import structural_parameters
 
-_PIXELS, _TARGETS, _RAW_MAP = "pixels", "targets", "raw_{}"
+_PIXELS, _TARGETS, _SOFT, _RAW_MAP = "pixels", "targets", "soft", "raw_{}"
 
 
 class TorchStep:
@@ -52,10 +60,15 @@ class TorchStep:
         compiled: whether torch compiles network and losses, in the first steps.
         deterministic: whether a GPU is to give the same bits in every run.
         processes: which train together; each has a share of the batch.
+        ema: how fast the moving average of the weights forgets; None keeps none.
+        max_norm: of the gradient of an update, which is shortened to it; 0 is no limit.
+        optimizer: ``sgd`` or ``adamw``.
         seed: of the random numbers of a step (dropout); a resumed training goes on with the same ones.
         dtype: of weights and arithmetic; float64 is for tests.
+        teacher: whose predictions on each batch are targets too; None is none.
 
     Attributes:
+        average: the moving average of the weights, or None.
         module: the network.
         loss: the Gluon block of the losses; its ``names`` are the names of the losses.
         trainer: the optimizer in gluon's form.
@@ -82,6 +95,10 @@ class TorchStep:
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
         processes: Processes | None = None,
+        ema: Decay | None = None,
+        teacher: Teacher | None = None,
+        max_norm: float = 0.0,
+        optimizer: str = "sgd",
     ):
         if not 0 < loss_scale < float("inf"):
             raise ValueError(f"loss_scale: expected a number above 0, got {loss_scale}")
@@ -92,23 +109,29 @@ class TorchStep:
         self._bfloat16 = precision == "bfloat16"
         self._dtype, self._seed, self._no_wd = dtype, seed, no_wd
         self.loss = make_loss(net.spec, box_loss, label_smooth)
+        self._teacher: TorchTeacher | None = None
+        if teacher is not None:
+            self.loss = DistillationLoss(self.loss, net.spec, teacher.weight)
+            self._teacher = TorchTeacher(teacher.block, net.spec, self.device, dtype, compiled)
         self.loss.initialize()
         self.processes = processes or Processes()
         self._group = self.processes.group(device)
         self.module = block_module(net, [_PIXELS], self._group, dtype).to(self.device)
         self.module = self.module.to(memory_format=torch.channels_last)
-        inputs = [*map(_RAW_MAP.format, range(net.spec.num_levels)), _TARGETS]
+        inputs = [*map(_RAW_MAP.format, range(net.spec.num_levels)), _TARGETS, *([_SOFT] if teacher else [])]
         losses = block_module(self.loss, inputs, dtype=dtype).to(self.device)
         self._network: Any = torch.compile(self.module) if compiled else self.module
         self._losses: Any = torch.compile(losses, dynamic=True) if compiled else losses
         self._group.broadcast_(self.module.state_dict().values())  # drawn or read by each process itself
+        self.average = None if ema is None else TorchAverage(net, self.module, ema)
         self._gradients = GradientSum(self.module.parameters(), self._group)
         self._has_dropout = any(isinstance(layer, nn.Dropout) for layer in self.module.modules())
         trained = {p.name: p for p in structural_parameters(net).values() if p.grad_req != "null"}
-        settings = {"learning_rate": 0.0, "momentum": momentum, "wd": wd}
-        self.trainer = gluon.Trainer(trained, "sgd", settings, kvstore="local")
+        self.trainer = make_trainer(trained, optimizer, momentum, wd, kvstore="local")
         self.optimizer = self._new_optimizer()
         self._updates = 0
+        self._batches, self._images = 0, 0  # since the last update
+        self._max_norm = max_norm
         self._is_ahead = False
 
     @property
@@ -121,7 +144,7 @@ class TorchStep:
         """The name of the device."""
         return [str(self.device)]
 
-    def __call__(self, batch: Batch, learning_rate: float) -> np.ndarray:
+    def __call__(self, batch: Batch, learning_rate: float, updates: bool = True) -> np.ndarray:
         """Train on one batch.
 
         The only wait for a GPU is for the losses, before the backward pass is started.
@@ -129,6 +152,7 @@ class TorchStep:
         Args:
             batch: this process's share of it, of one size in all processes.
             learning_rate: of this step.
+            updates: whether weights are updated, by the mean gradient of all images since the last time.
 
         Returns:
             The losses in the order of ``loss_names``, means over the images of the whole batch.
@@ -139,26 +163,39 @@ class TorchStep:
         self.module.train()
         if self._has_dropout:
             drawn = (self._seed * 1_000_003 + self._updates) * self._group.world + self._group.rank
+            drawn += self._batches << 40
             torch.manual_seed(drawn % 2**63)
         with _compiling():
-            losses = self._forward(self._on_device(batch.images), self._on_device(batch.targets))
+            losses = self._forward(self._on_device(batch.images), batch)
         numbers, learning_rate = self.processes.agreed(losses, learning_rate)
         if not np.isfinite(numbers).all():
             forget_statistics(self.module)
             is_bad = not bool(torch.isfinite(losses.mean(dim=1)).all())
             names = self.processes.names_of(batch.names, is_bad)
             raise NotFinite(dataclasses.replace(batch, names=names), self.loss_names, numbers)
+        self._gradients.waits = not updates
         losses.backward(torch.full_like(losses, self.loss_scale))
-        self._gradients.finish()
-        self.trainer.set_learning_rate(learning_rate)
-        images = len(batch.images) * self._group.world
-        scale = self.trainer._scale / (images * self.loss_scale)
-        self.trainer.optimizer.rescale_grad = scale
-        self.optimizer.step(learning_rate, scale)
+        self._batches += 1
+        self._images += len(batch.images) * self._group.world
+        if updates:
+            self._update(learning_rate)
         update_statistics(self.module)
-        self._updates += 1
+        if updates and self.average:
+            self.average.update(self._updates)
         self._is_ahead = True
         return numbers
+
+    def _update(self, learning_rate: float) -> None:
+        """Update the weights."""
+        self._gradients.finish()
+        self.trainer.set_learning_rate(learning_rate)
+        scale = self.trainer._scale / (self._images * self.loss_scale)
+        self.trainer.optimizer.rescale_grad = scale
+        if self._max_norm:
+            clip_gradients(self.module.parameters(), self._max_norm / scale)
+        self.optimizer.step(learning_rate, scale)
+        self._updates += 1
+        self._batches, self._images = 0, 0
 
     def _on_device(self, array: np.ndarray) -> Tensor:
         """Return an array on the device; a GPU copies it while this process goes on."""
@@ -167,14 +204,18 @@ class TorchStep:
             return tensor
         return tensor.pin_memory().to(self.device, non_blocking=True)
 
-    def _forward(self, pixels: Tensor, targets: Tensor) -> Tensor:
-        """Return the losses (L, B) of a batch."""
+    def _forward(self, pixels: Tensor, batch: Batch) -> Tensor:
+        """Return the losses (L, B) of a batch; on a GPU, soft targets are made while it computes the maps."""
+        started = self._teacher.start(pixels) if self._teacher else None
+        targets = [self._on_device(batch.targets)]
         narrow = (
             torch.autocast(self.device.type, torch.bfloat16) if self._bfloat16 else contextlib.nullcontext()
         )
         with narrow:
             maps = self._network(pixels)
-        return torch.stack(self._losses(*(each.to(self._dtype) for each in maps), targets.to(self._dtype)))
+        if self._teacher and started:
+            targets.append(self._on_device(self._teacher.finish(started, batch.size_hw)))
+        return torch.stack(self._losses(*(each.to(self._dtype) for each in (*maps, *targets))))
 
     def is_finite(self) -> bool:
         """Return whether all parameters and statistics are finite."""
@@ -187,7 +228,22 @@ class TorchStep:
         for layer in batch_norms(self.module):
             for statistics in (layer.running_mean, layer.running_var):
                 self._group.sum_(statistics).div_(self._group.world)
+        if self.average:
+            self.average.share_statistics(self._group)
         self._is_ahead = True
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Let the module have the averaged weights while the block runs; do nothing where there are none."""
+        if self.average is None:
+            yield
+            return
+        try:
+            with self.average.in_place():
+                self._is_ahead = True
+                yield
+        finally:
+            self._is_ahead = True
 
     def to_net(self) -> None:
         """Set the Gluon network and ``trainer`` to the present weights, statistics and velocities."""
@@ -198,16 +254,21 @@ class TorchStep:
 
     def from_net(self) -> None:
         """Continue with the weights, statistics and velocities of the Gluon network and of ``trainer``."""
+        for parameter in self.module.parameters():
+            parameter.grad = None
+        self._batches, self._images = 0, 0
         torch_state.from_net(self.net, self.module)
         self.optimizer = self._new_optimizer()
         self._updates = torch_state.from_trainer(self.net, self.trainer, self.optimizer)
         self._is_ahead = False
 
-    def _new_optimizer(self) -> SGD:
-        """Return the optimizer with the settings of ``trainer`` and without velocities."""
+    def _new_optimizer(self) -> torch_state.Optimizer:
+        """Return the optimizer with the settings of ``trainer`` and without its states."""
         parameters = dict(self.module.named_parameters())
         no_decay = [name for name in parameters if self._no_wd and name.endswith(NO_DECAY)]
         settings = self.trainer.optimizer
+        if isinstance(settings, GluonAdamW):
+            return AdamW(parameters, settings.beta1, settings.wd, no_decay)
         return SGD(parameters, settings.momentum, settings.wd, no_decay)
 
     def predictor(self, size_hw: tuple[int, int], **options: Any) -> Predictor:

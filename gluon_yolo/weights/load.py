@@ -13,6 +13,7 @@ from gluon_yolo import parameter_io
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.data.anchors import format_anchors
 from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.file_names import BEST_WEIGHTS
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import gluon, mx
 from gluon_yolo.spec import Anchors
@@ -125,7 +126,7 @@ def _file_of(path: Path) -> Path:
     """
     if not path.is_dir():
         return path
-    own, exported = path / "weights" / "best.params", sorted(path.glob(f"*{EXPORTED}"))
+    own, exported = path / "weights" / BEST_WEIGHTS, sorted(path.glob(f"*{EXPORTED}"))
     if not own.is_file() and len(exported) != 1:
         raise UserError(f"{path}: has no weights/best.params; name a model's folder, or a weights file")
     return own if own.is_file() else exported[0]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import gluon_yolo
-from gluon_yolo.cli import flag_of, main
+from gluon_yolo.cli import main
+from gluon_yolo.cli.calling import flag_of
 from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.exporters.source_model import load_model
 from gluon_yolo.inference.model_record import ModelRecord

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 import gluon_yolo
-from gluon_yolo.cli import flag_of, main
+from gluon_yolo.cli import main
+from gluon_yolo.cli.calling import flag_of
 from gluon_yolo.errors import SettingError
 from gluon_yolo.weights.darknet_header import Header
 from gluon_yolo.weights.darknet_model import save

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import gluon_yolo
-from gluon_yolo.cli import flag_of, main
+from gluon_yolo.cli import main
+from gluon_yolo.cli.calling import flag_of
 from gluon_yolo.data.subset import Subset
 from gluon_yolo.data.synthetic import CLASS_NAMES, generate
 from gluon_yolo.errors import SettingError, UserError

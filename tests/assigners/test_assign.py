@@ -170,7 +170,7 @@ def test_a_coding_that_is_not_there():
 @pytest.mark.parametrize("boxes", [[], [[0, 0, 9, 9]]])
 def test_an_assigner_that_is_not_there(boxes):
     spec = DetectionSpec(("cat",), assigner="auction")
-    with pytest.raises(ValueError, match="assigner: expected one of best_shape, size_ratio, got 'auction'"):
+    with pytest.raises(ValueError, match="assigner: expected one of best_shape, .*size_ratio, got 'auction'"):
         assign(Detections(np.reshape(boxes, (-1, 4)), [0] * len(boxes)), None, spec, SIZE_HW)
 
 

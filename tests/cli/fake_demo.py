@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from gluon_yolo.cli import main
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.spec import DetectionSpec
 from tests.random_model import random_image
@@ -33,6 +34,11 @@ def use(monkeypatch: pytest.MonkeyPatch, network=three_boxes, names=NAMES) -> No
         return Predictor(network, spec, (96, 96), **options)
 
     monkeypatch.setattr("gluon_yolo.cli.flags.model.Predictor.load", load)
+
+
+def demo(*words: object) -> int:
+    """Run ``demo`` with the fake model, and return its status."""
+    return main(["demo", "--model", "m", *map(str, words)])
 
 
 def make_images(folder: Path, *names: str) -> None:

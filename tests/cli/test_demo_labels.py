@@ -11,7 +11,7 @@ import pytest
 
 from gluon_yolo.cli import main
 from gluon_yolo.data.registry import open_source
-from tests.cli.fake_demo import NAMES, make_images, use
+from tests.cli.fake_demo import NAMES, demo, make_images, use
 from tests.cli.test_demo import contents, write_video
 from tests.inference.components import SPEC, components, spots
 
@@ -21,10 +21,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     use(monkeypatch)
     return tmp_path
-
-
-def demo(*words: object) -> int:
-    return main(["demo", "--model", "m", *map(str, words)])
 
 
 # In an image of 192x96 pixels (height first): a square, a star, and a circle across the right edge.

@@ -8,11 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.cli import main
 from gluon_yolo.data.images.read import read_image
 from gluon_yolo.inference.detections_text import read_predictions
 from gluon_yolo.inference.inputs import ResultNames
-from tests.cli.fake_demo import make_images, use
+from tests.cli.fake_demo import demo, make_images, use
 from tests.cli.test_demo import contents, results, write_video
 
 
@@ -21,10 +20,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     use(monkeypatch)
     return tmp_path
-
-
-def demo(*words: object) -> int:
-    return main(["demo", "--model", "m", *map(str, words)])
 
 
 def refused(*words: object) -> bool:

@@ -12,7 +12,8 @@ import pytest
 from gluon_yolo import Predictor
 from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.cli import main
-from gluon_yolo.inference.model_record import ModelRecord, find_model_record
+from gluon_yolo.inference.model_files import find_model_record
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.models.build import find_architecture
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.weights.darknet_header import Header

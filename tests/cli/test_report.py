@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 import re
 import shutil
@@ -14,6 +13,7 @@ import pytest
 import gluon_yolo
 from gluon_yolo.cli import main
 from gluon_yolo.system import run_note
+from tests.missing_package import uninstall
 from tests.small_training import draw_data, start_run
 
 pytest.importorskip("bokeh", reason="Bokeh is not installed: pip install '.[report]'")
@@ -138,14 +138,7 @@ def test_mistakes(words, message, trained, tmp_path, capsys):
 def test_a_training_without_the_package_ends_before_it_begins(
     flag, package, extra, tmp_path, monkeypatch, capsys
 ):
-    imported = builtins.__import__
-
-    def refuse(name, *args, **kwargs):
-        if name.partition(".")[0] == package:
-            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
-        return imported(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    uninstall(monkeypatch, package)
     status, run = start_run(draw_data(tmp_path), tmp_path, "--epochs", "1", flag)
     assert status == 2 and not run.exists()
     assert f'error: {package} is not installed: pip install ".[{extra}]"' in capsys.readouterr().err

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.inference.model_record import weights_of
+from gluon_yolo.inference.model_files import weights_of
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.mxnet_compat import mx
 from tests.small_training import NAME, draw_data, parameters, start_run

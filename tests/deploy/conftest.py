@@ -15,7 +15,8 @@ from typing import Any, Callable
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.inference.model_record import ModelRecord, find_model_record
+from gluon_yolo.inference.model_files import find_model_record
+from gluon_yolo.inference.model_record import ModelRecord
 from tests.random_model import CLASSES, random_detector
 
 BUILT = "GLUON_YOLO_SAMPLES"  # names the folder that deploy/build.sh wrote; `make samples-test` sets it

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.inference.model_record import find_model_record
+from gluon_yolo.inference.model_files import find_model_record
 from tests.data.image_content import chunk, exif, jpeg, png, tiff, webp
 from tests.deploy.conftest import Sample
 from tests.random_model import random_image

@@ -14,7 +14,9 @@ from gluon_yolo.data.voc.dataset import open_voc
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
 from gluon_yolo.evaluation.coco_ap import COCOMetric, truth_of
+from gluon_yolo.evaluation.f1 import F1Metric
 from gluon_yolo.evaluation.fitness import fitness, kind_of, score
+from gluon_yolo.evaluation.voc_ap import VOCMetric
 from gluon_yolo.training.config_check import VAL_METRICS
 from tests.printed import refused
 from tests.small_training import draw_data
@@ -65,7 +67,7 @@ def test_the_quick_count_is_cocos(datasets):
     """Random boxes near the truth and elsewhere, of all classes; also crowds and classes without objects."""
     rng = np.random.default_rng(0)
     for dataset in datasets.values():
-        whole, (_, quick) = COCOMetric.from_dataset(dataset), score(dataset)[0]
+        whole, (_, quick, _) = COCOMetric.from_dataset(dataset), score(dataset)[0]
         for index in range(len(dataset)):
             truth = dataset.annotations(index)
             near = truth.boxes + rng.normal(0, 3, (len(truth), 1)).astype(np.float32)
@@ -91,7 +93,7 @@ def test_without_pycocotools(datasets, monkeypatch, caplog):
     )
     with caplog.at_level(logging.WARNING, "gluon_yolo"):
         metrics, key = score(datasets["coco"])
-    assert key == "VOC07_mAP50" and len(metrics) == 1
+    assert key == "VOC07_mAP50" and [type(metric) for metric in metrics] == [VOCMetric, F1Metric]
     assert "needs pycocotools (pip install pycocotools), so the best epoch is chosen by VOC07" in caplog.text
     for kind in ("fitness", "coco"):
         with refused(f"--val-metric {kind} needs pycocotools: pip install pycocotools"):

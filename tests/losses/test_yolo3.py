@@ -7,7 +7,17 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gluon_yolo.assigners import BOX, BOX_WEIGHT, CLASS, COLUMNS, DELTAS, INDEX, WEIGHT, assign
+from gluon_yolo.assigners import (
+    BOX,
+    BOX_WEIGHT,
+    CLASS,
+    COLUMNS,
+    DELTAS,
+    INDEX,
+    WEIGHT,
+    assign,
+    rows_per_object,
+)
 from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.data.loading.collate import pad_targets
 from gluon_yolo.detections import Detections
@@ -78,7 +88,7 @@ def plain_losses(maps, targets, smooth=0.0, spec=SPEC, box_loss="yolo3"):
     return losses, ignored
 
 
-def random_case(seed: int, mixup: bool = False, spread: float = 1.0):
+def random_case(seed: int, mixup: bool = False, spread: float = 1.0, spec=SPEC):
     """Return raw maps of two images and their targets, where two objects match the same anchor."""
     rng = np.random.default_rng(seed)
     height, width = SIZE_HW
@@ -91,8 +101,8 @@ def random_case(seed: int, mixup: bool = False, spread: float = 1.0):
         boxes = np.concatenate([centres - sides / 2, centres + sides / 2], axis=1)
         boxes[1] = boxes[0]
         weights = rng.uniform(0.1, 0.9, count) if mixup else None
-        targets.append(assign(Detections(boxes, rng.integers(0, 3, count)), weights, SPEC, SIZE_HW))
-    return maps, pad_targets(targets)
+        targets.append(assign(Detections(boxes, rng.integers(0, 3, count)), weights, spec, SIZE_HW))
+    return maps, pad_targets(targets, 8 * rows_per_object(spec))
 
 
 def run(maps, targets, smooth=0.0, hybridize=False, spec=SPEC, box_loss="auto"):
@@ -168,6 +178,19 @@ def test_gradient_is_the_plain_losses_slope():
             nudged[level][at] += sign * step
             totals.append(plain_losses(nudged, targets)[0].sum())
         assert gradients[level][at] == pytest.approx((totals[0] - totals[1]) / (2 * step), abs=2e-4)
+
+
+@pytest.mark.parametrize("assigner", ["neighbours", "overlap"])
+@pytest.mark.parametrize("hybridize", [False, True])
+def test_several_rows_of_an_object(assigner, hybridize):
+    """Every object counts once for the ignore mask, and each of its rows is a positive."""
+    spec = dataclasses.replace(SPEC, assigner=assigner, xy_scales=(2, 2))
+    maps, targets = random_case(8, spec=spec)
+    assert (targets[0, :, WEIGHT] > 0).sum() > 5  # more than the objects
+    losses, _ = run(maps, targets, hybridize=hybridize, spec=spec)
+    expected, ignored = plain_losses(maps, targets, spec=spec)
+    assert ignored.any()
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
 
 
 def test_left_alone_means_no_gradient_on_objectness():

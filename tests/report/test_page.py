@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import re
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from gluon_yolo.errors import MissingDependency, NotWritten
 from gluon_yolo.report.page import Facts, Page, Section, Table
+from tests.missing_package import uninstall
 from tests.report.small_report import NASTY, every_part
 
 pytest.importorskip("bokeh", reason="Bokeh is not installed: pip install '.[report]'")
@@ -62,14 +62,7 @@ def _no_room(_path: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["bokeh", "jinja2"])
 def test_a_missing_package_is_named_with_its_fix(missing, monkeypatch):
-    imported = builtins.__import__
-
-    def refuse(name, *args, **kwargs):
-        if name.partition(".")[0] == missing:
-            raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
-        return imported(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    uninstall(monkeypatch, missing)
     with pytest.raises(MissingDependency) as caught:
         every_part.__globals__["Page"]("T", "S", []).html()
     assert str(caught.value) == f'{missing} is not installed: pip install ".[report]"'

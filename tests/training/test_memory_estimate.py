@@ -56,6 +56,12 @@ def test_a_batch_grows_by_images_sizes_devices_objects_and_processes(net, monkey
     beside = TrainMemory(net, (32, 64), beside=beside_the_network(3, 5e6)).at([(32, 64)])
     assert beside.fixed - one.fixed == pytest.approx(3 * 130e6 + 5e6)
 
+    teacher = small.built(small.SMALL, class_names=["cat", "dog"])
+    teacher.initialize_weights(seed=1)
+    taught = TrainMemory(net, (32, 64), teacher=teacher).at([(32, 64)])
+    assert taught.per_image - one.per_image == pytest.approx(2.6 * FLOAT * RAW)
+    assert taught.fixed - one.fixed == pytest.approx(2.5 * memory_estimate.weight_bytes(net))
+
     two = TrainMemory(net, (32, 64), devices=2).at([(32, 64)])
     assert two.fixed > one.fixed and two.per_image == one.per_image
     monkeypatch.setenv("MXNET_CPU_TEMP_COPY", "64")  # as with --syncbn: each device has 60 more copies

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gluon_yolo import parameter_io
-from gluon_yolo.assigners import DELTAS, WEIGHT, assign
+from gluon_yolo.assigners import DELTAS, WEIGHT, assign, rows_per_object
 from gluon_yolo.data.loading.collate import Batch, pad_targets
 from gluon_yolo.detections import Detections
 from gluon_yolo.models import zoo
@@ -50,7 +50,8 @@ def make_batch(spec: DetectionSpec, number: int = 0, size: int = SIZE) -> Batch:
         targets.append(assign(truth, None, spec, (size, size)))
     images = rng.integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
     names = [f"picture-{number}-{place}.jpg" for place in range(BATCH)]
-    return Batch(images, pad_targets(targets), names, list(range(BATCH)), (size, size))
+    targets_array = pad_targets(targets, 8 * rows_per_object(spec))
+    return Batch(images, targets_array, names, list(range(BATCH)), (size, size))
 
 
 def values(step: TrainStep, device: int = 0) -> dict[str, np.ndarray]:

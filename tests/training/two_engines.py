@@ -12,6 +12,7 @@ from gluon_yolo.models import zoo
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import gluon, mx, nd
 from gluon_yolo.torch_compat import torch
+from gluon_yolo.training.assigner_choice import assigned
 from gluon_yolo.training.freeze import freeze
 from gluon_yolo.training.step import TrainStep
 from gluon_yolo.training.torch_step import TorchStep
@@ -30,13 +31,16 @@ class Outcome(NamedTuple):
     velocities: Values
 
 
-def make_net(norm: str = "bn", name: str = NETWORK, selectors: Sequence[str] = ()) -> DetectionNetwork:
+def make_net(
+    norm: str = "bn", name: str = NETWORK, selectors: Sequence[str] = (), assigner: str = "auto"
+) -> DetectionNetwork:
     """Return a network with fixed weights.
 
     Where it normalises over the batch its activations are kept away from the kinks of their ReLUs: near a
     kink a difference in rounding switches an activation on or off, with a whole gradient.
     """
     net = zoo.build(name, CLASSES, norm=norm)
+    net.spec = assigned(net.spec, assigner, name)
     net.initialize_weights(seed=3)
     for place, parameter in structural_parameters(net).items():
         if norm != "frozen" and place.endswith(".beta"):

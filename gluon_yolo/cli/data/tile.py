@@ -65,11 +65,12 @@ def _add_share(parser: argparse.ArgumentParser, flag: str, default: float, help:
 def run(args: argparse.Namespace) -> int:
     """Open all parts, write their tiles, and print the folder."""
     tiling = Tiling.of(args.tile, args.overlap)
-    if args.to:
+    if args.to:  # refused before the data is looked for
         _check_free(args.out, args.to)
     source = source_of(args)
     format = args.to or source.format
-    _check_free(args.out, format)
+    if not args.to:
+        _check_free(args.out, format)
     refuse_inside(args.out, source.path)
     parts = open_parts(source, args)
     tiled = {

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gluon_yolo.assigners import COLUMNS
-
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
@@ -30,7 +28,11 @@ class Batch:
 
 
 def collate(
-    images: Sequence[np.ndarray], targets: Sequence[np.ndarray], names: list[str], indices: list[int]
+    images: Sequence[np.ndarray],
+    targets: Sequence[np.ndarray],
+    names: list[str],
+    indices: list[int],
+    multiple: int = 8,
 ) -> Batch:
     """Return the batch of B samples; no pixel is copied.
 
@@ -39,20 +41,22 @@ def collate(
         targets: of each image, (rows, 12) float32.
         names: of the images, for messages.
         indices: of the images in the data set.
+        multiple: as for :func:`pad_targets`.
     """
     array, (height, width) = images[0].base, images[0].shape[:2]
     assert array is not None  # the images are views
-    return Batch(array, pad_targets(targets), names, indices, (height, width))
+    return Batch(array, pad_targets(targets, multiple), names, indices, (height, width))
 
 
 def pad_targets(targets: Sequence[np.ndarray], multiple: int = 8) -> np.ndarray:
-    """Stack the targets of B images into (B, M, 12); padding rows are zero.
+    """Stack the targets of B images into (B, M, 12), soft ones into (B, M, 12 + C); padding rows are zero.
 
     M is the largest number of rows, rounded up to ``multiple``: a hybridized loss plans its memory anew for
     each shape, so there should be few.
     """
     longest = max(1, max(len(rows) for rows in targets))
-    batch = np.zeros((len(targets), -(-longest // multiple) * multiple, COLUMNS), dtype=np.float32)
+    shape = (len(targets), -(-longest // multiple) * multiple, targets[0].shape[1])
+    batch = np.zeros(shape, dtype=np.float32)
     for padded, rows in zip(batch, targets):
         padded[: len(rows)] = rows
     return batch

@@ -8,7 +8,6 @@ import importlib.util
 import json
 import logging
 import os
-import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from gluon_yolo.inference.runtimes.base import threads
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
 from gluon_yolo.system.cache import cache_folder
 from gluon_yolo.system.cpu import look
-from gluon_yolo.system.instructions import CPUINFO
+from gluon_yolo.system.instructions import processor_name
 
 log = logging.getLogger("gluon_yolo")
 
@@ -134,7 +133,7 @@ def _key(
         "files": {file: _state(folder / file) for file in files},
         "size_hw": list(size_hw),
         "runtimes": {name: _version(RUNTIMES[name].package) for name in names},
-        "machine": [_processor(), str(look()), threads(), gpu],
+        "machine": [processor_name(), str(look()), threads(), gpu],
     }
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -151,12 +150,3 @@ def _version(package: str) -> str:
     except importlib.metadata.PackageNotFoundError:
         spec = importlib.util.find_spec(package)
         return str(os.stat(spec.origin).st_mtime_ns) if spec and spec.origin else ""
-
-
-def _processor() -> str:
-    try:
-        lines = CPUINFO.read_text(errors="replace").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())

@@ -15,7 +15,8 @@ from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.graph.node import Graph
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.exported_format import RAW_MAP
-from gluon_yolo.inference.model_record import ModelRecord, weights_file
+from gluon_yolo.inference.model_files import weights_file
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.models.build import Architecture, find_architecture
 from gluon_yolo.mxnet_compat import check_gpu, mx
 from gluon_yolo.spec import DetectionSpec
@@ -76,6 +77,7 @@ class MXNetRuntime:
         parameters: the values of all other inputs, by name.
         spec: of the network, for raw maps; None for boxes and scores.
         gpu: index of a GPU; None is the CPU.
+        kept_shapes: number of input shapes whose plans stay in memory.
 
     Raises:
         UserError: the GPU cannot be used, or not for this graph.
@@ -87,9 +89,11 @@ class MXNetRuntime:
         parameters: Mapping[str, mx.nd.NDArray],
         spec: DetectionSpec | None,
         gpu: int | None = None,
+        kept_shapes: int = KEPT_SHAPES,
     ) -> None:
         if gpu is not None:
             check_gpu(gpu)
+        self._kept_shapes = kept_shapes
         self._context = mx.cpu() if gpu is None else mx.gpu(gpu)
         self._spec = spec
         self._symbol, values = _prepared(symbol, parameters, gpu)
@@ -126,7 +130,7 @@ class MXNetRuntime:
             flags = [("data_indices", [self._input]), ("param_indices", others)]
             planned = [("static_alloc", True), ("static_shape", True)]
             self._plans[shape] = mx.nd.CachedOp(self._symbol, [*flags, *planned])
-            if len(self._plans) > KEPT_SHAPES:
+            if len(self._plans) > self._kept_shapes:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(shape)
         return self._plans[shape]
@@ -211,7 +215,7 @@ def from_record(record: ModelRecord, folder: Path, path: Any) -> Any:
         UserError: the network is unknown, or the weights do not fit it.
     """
     known = find_architecture(record.network, folder)
-    net = known.build(record.spec.class_names, record.spec.anchors, form=record.spec.backbone)
+    net = known.rebuild(record.spec)
     net.initialize_weights()
     load_weights(net, path)
     return net

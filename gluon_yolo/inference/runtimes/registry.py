@@ -12,7 +12,8 @@ from typing import Any, Callable
 import numpy as np
 
 from gluon_yolo.errors import SettingError, UserError
-from gluon_yolo.inference.model_record import ModelRecord, find_model_record, weights_of
+from gluon_yolo.inference.model_files import find_model_record, weights_of
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.text import did_you_mean
 
 Network = Callable[[np.ndarray], Sequence[np.ndarray]]

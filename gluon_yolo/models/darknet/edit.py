@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gluon_yolo.errors import UserError
 from gluon_yolo.models.darknet.cfg import Cfg
 from gluon_yolo.models.darknet.layers import Convolution
@@ -10,13 +12,19 @@ from gluon_yolo.spec import Anchors
 from gluon_yolo.text import exact
 
 
-def with_heads(cfg: Cfg, num_classes: int | None = None, anchors: Anchors | None = None) -> Cfg:
-    """Return a cfg with other classes or anchors, and the matching ``filters`` before each ``[yolo]``.
+def with_heads(
+    cfg: Cfg,
+    num_classes: int | None = None,
+    anchors: Anchors | None = None,
+    xy_scales: Sequence[float] | None = None,
+) -> Cfg:
+    """Return a cfg with other ``[yolo]`` sections, and the matching ``filters`` before each.
 
     Args:
         cfg: of a network.
         num_classes: None keeps the number of classes.
         anchors: per level by ascending stride, (width, height) in input pixels; None keeps them.
+        xy_scales: per level by ascending stride, the range of a centre in cells; None keeps them.
 
     Raises:
         UserError: the cfg is invalid (:func:`gluon_yolo.models.darknet.plan.make_plan`), a ``[yolo]`` does
@@ -29,7 +37,7 @@ def with_heads(cfg: Cfg, num_classes: int | None = None, anchors: Anchors | None
         raise UserError(f"{cfg.path}: has {len(plan.heads)} levels, but the anchors are for {len(levels)}")
     changes: dict[int, dict[str, str]] = {}
     first = 0
-    for head, level in zip(plan.heads, levels):
+    for number, (head, level) in enumerate(zip(plan.heads, levels)):
         if not isinstance(plan.layers[head.inputs[0]], Convolution):
             raise head.section.error("does not follow a [convolutional], so it cannot be changed")
         changes[head.inputs[0] + 1] = {"filters": str(len(level) * (5 + count))}  # [net] is section 0
@@ -40,6 +48,8 @@ def with_heads(cfg: Cfg, num_classes: int | None = None, anchors: Anchors | None
                 anchors=",".join(exact(side) for some in levels for pair in some for side in pair),
                 num=str(sum(map(len, levels))),
             )
+        if xy_scales is not None:
+            changes[head.index + 1]["scale_x_y"] = exact(xy_scales[number])
         first += len(level)
     return cfg.replaced(changes.items())
 

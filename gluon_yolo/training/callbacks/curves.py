@@ -24,5 +24,5 @@ class Curves(Callback):
         """Draw the epochs so far, if the present one is whole."""
         if self._drawn and trainer.progress.epoch > trainer.epoch:
             path = trainer.folder.path / "curves.png"
-            with atomic_io.writing(path, "free space there or allow writing"):
+            with atomic_io.writing(path, atomic_io.MAKE_ROOM):
                 plot_curves(trainer.folder.metrics.path, path, trainer.validation.score_key)

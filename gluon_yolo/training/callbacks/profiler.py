@@ -63,7 +63,7 @@ class Profiler(Callback):
 
     def _write(self, folder: Path) -> None:
         self._running = False
-        with atomic_io.writing(folder / TABLE, "free space there or allow writing"):
+        with atomic_io.writing(folder / TABLE, atomic_io.MAKE_ROOM):
             (folder / TABLE).write_text(self._recording.write(folder / TRACE), encoding="utf-8")
         recorded = self._seen - SKIPPED
         log.info("profile of %d steps: %s, and a trace for https://ui.perfetto.dev: %s",

@@ -12,13 +12,12 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.evaluation.report import evaluation_sections
 from gluon_yolo.report.labels import LabelStatistics
 from gluon_yolo.report.page import Section, require_packages
-from gluon_yolo.report.run import FAILED, FINISHED, STOPPED, TRAINING, RunState, run_page
+from gluon_yolo.report.run import FAILED, FILE, FINISHED, STOPPED, TRAINING, RunState, run_page
 from gluon_yolo.text import first_line
 from gluon_yolo.training.callbacks.base import Callback, TrainerView
 from gluon_yolo.training.config import PLAIN_DEFAULTS
 from gluon_yolo.training.step_losses import StepLosses
 
-FILE = "report.html"
 LEAST_SECONDS = 30.0  # between two pages of a training that goes on
 _SHARE = 0.02  # of the time of the training that pages may take
 

@@ -10,7 +10,6 @@ from gluon_yolo.training.callbacks.base import Callback, TrainerView
 from gluon_yolo.training.callbacks.jsonl import scalars
 
 FOLDER = "tensorboard"
-_ADVICE = "free space there or allow writing"
 
 
 def require_tensorboard() -> Any:
@@ -46,7 +45,7 @@ class TensorBoard(Callback):
         """Open a new event file; earlier ones of a resumed run stay."""
         folder = trainer.folder.path / FOLDER
         resumed = folder.exists()
-        with atomic_io.writing(folder, _ADVICE):
+        with atomic_io.writing(folder, atomic_io.MAKE_ROOM):
             first = trainer.progress.step + 1 if resumed else None
             self._writer = self._package.SummaryWriter(str(folder), purge_step=first)
 
@@ -77,7 +76,7 @@ class TensorBoard(Callback):
 
     def on_checkpoint(self, trainer: TrainerView) -> None:
         """Write what is buffered."""
-        with atomic_io.writing(trainer.folder.path / FOLDER, _ADVICE):
+        with atomic_io.writing(trainer.folder.path / FOLDER, atomic_io.MAKE_ROOM):
             self._writer.flush()
 
     def on_train_end(self, trainer: TrainerView) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from gluon_yolo import parameter_io
@@ -31,10 +33,16 @@ class SharedCheckpoint(Checkpoint):
         super().__init__(folder.weights)
         self._member, self._store = member, store
 
-    def save(self, net: gluon.Block, trainer: gluon.Trainer, progress: Progress) -> None:
+    def save(
+        self,
+        net: gluon.Block,
+        trainer: gluon.Trainer,
+        progress: Progress,
+        average: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
         """Replace ``last`` by the present state; other processes than the first send what only they have."""
         if self._member.is_first:
-            super().save(net, trainer, progress)
+            super().save(net, trainer, progress, average)
         elif _is_within_epoch(progress):
             self._store.send(self._place(self._member.rank, progress), _statistics(net))
 

@@ -101,9 +101,10 @@ def test_images_and_targets_are_the_transforms_and_the_assigners() -> None:
             assert not batch.targets[place, len(rows) :].any()
 
 
-def test_the_spec_says_which_assigner_makes_the_targets() -> None:
+@pytest.mark.parametrize(("assigner", "multiple"), [("size_ratio", 8), ("neighbours", 24)])
+def test_the_spec_says_which_assigner_makes_the_targets(assigner: str, multiple: int) -> None:
     """With several anchors per object there are more target rows, and each image has all of its own."""
-    spec = dataclasses.replace(SPEC, assigner="size_ratio")
+    spec = dataclasses.replace(SPEC, assigner=assigner)
     dataset = Memory(8)
     lengths = []
     for batch in loader(dataset, batch_size=2, transform=Resize(), sizes_hw=[(192, 192)], spec=spec).epoch(0):
@@ -115,7 +116,7 @@ def test_the_spec_says_which_assigner_makes_the_targets() -> None:
             expected = assign(truth, None, spec, (192, 192))
             np.testing.assert_array_equal(rows[: len(expected)], expected)
             assert not rows[len(expected) :].any()
-    assert max(lengths) > 8 and not any(length % 8 for length in lengths)
+    assert max(lengths) > 8 and not any(length % multiple for length in lengths)
 
 
 @pytest.mark.parametrize("mixup", [False, True])

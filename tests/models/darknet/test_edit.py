@@ -42,6 +42,14 @@ def test_other_anchors():
     assert spec.anchors == (fine, coarse) and spec.num_classes == 2
 
 
+def test_other_ranges_of_centres():
+    """They are by ascending stride as well: the second [yolo] of the cfg is the finer one."""
+    cfg = small.parsed(MIXED)
+    other = with_heads(cfg, xy_scales=(2, 1.5))
+    assert changes(cfg, other) == [("yolo", "scale_x_y", "1.5"), ("yolo", "scale_x_y", "2")]
+    assert make_spec(make_plan(other)).xy_scales == (2, 1.5)
+
+
 def test_anchors_for_another_number_of_levels():
     with pytest.raises(UserError, match="small.cfg: has 1 levels, but the anchors are for 2"):
         with_heads(small.parsed(SMALL), anchors=(((1, 2),), ((3, 4),)))

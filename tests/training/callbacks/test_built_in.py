@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +12,7 @@ from gluon_yolo.training.callbacks.built_in import built_in
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.metrics_csv import MetricsCSV
 from gluon_yolo.training.run_dir import RunFolder
+from tests.missing_package import uninstall
 
 
 def test_what_every_training_calls():
@@ -143,14 +143,7 @@ def test_curves_are_drawn_after_whole_epochs(tmp_path, caplog):
 
 
 def test_without_matplotlib_a_training_goes_on_without_curves(tmp_path, caplog, monkeypatch):
-    imported = builtins.__import__
-
-    def refuse(name, *args, **kwargs):
-        if name.partition(".")[0] == "matplotlib":
-            raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
-        return imported(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    uninstall(monkeypatch, "matplotlib")
     callback = curves.Curves()
     for epoch in range(2):
         callback.on_checkpoint(curves_of(tmp_path, epoch, epoch + 1))

@@ -7,36 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gluon_yolo import Callback
 from gluon_yolo.training.callbacks import jsonl
 from tests.small_trainer import small_trainer
-from tests.small_training import BATCHES, draw_data
+from tests.small_training import BATCHES
+from tests.training.callbacks.interruptions import Doing, fail, stop
 
 LOSSES = {"objectness", "centre", "scale", "class"}
-
-
-class Stop(Callback):
-    """Does something at one batch of the second epoch."""
-
-    def __init__(self, action) -> None:
-        self.action = action
-
-    def on_step_end(self, trainer):
-        if trainer.epoch == 1 and trainer.metric_logger.done == 2:
-            self.action(trainer)
-
-
-def stop(trainer) -> None:
-    trainer.should_stop = True
-
-
-def fail(_trainer) -> None:
-    raise ValueError("no luck")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    return draw_data(tmp_path_factory.mktemp("data"))
 
 
 def records(run: Path) -> list[dict]:
@@ -90,7 +66,7 @@ def test_a_resumed_run_has_the_lines_of_a_whole_one(data, whole, tmp_path, actio
     """A stopped run goes on within the epoch, a failed one from the last whole epoch."""
     run = tmp_path / "run"
     settings = {"jsonl": True, "log_interval": 2, "val_interval": 2}
-    trainer = small_trainer(data, run, [Stop(action)], **settings)
+    trainer = small_trainer(data, run, [Doing("on_step_end", action)], **settings)
     if action is fail:
         with pytest.raises(ValueError):
             trainer.run()

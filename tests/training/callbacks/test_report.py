@@ -14,15 +14,9 @@ from gluon_yolo.training.callbacks import report as report_callback
 from gluon_yolo.training.callbacks.report import Report
 from tests.child import python
 from tests.small_trainer import small_trainer
-from tests.small_training import draw_data
-from tests.training.callbacks.test_jsonl import Stop, fail, stop
+from tests.training.callbacks.interruptions import Doing, fail, stop
 
 pytest.importorskip("bokeh", reason="Bokeh is not installed: pip install '.[report]'")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    return draw_data(tmp_path_factory.mktemp("data"))
 
 
 def trainer_of(data: Path, run: Path, callbacks=(), **settings):
@@ -73,7 +67,7 @@ def test_pages_are_written_as_the_training_goes_on_but_not_too_often(data, tmp_p
 
 def test_a_stopped_run_says_how_to_go_on_and_a_resumed_one_keeps_its_steps(data, tmp_path):
     run = tmp_path / "run"
-    assert trainer_of(data, run, [Stop(stop)]).run() is None
+    assert trainer_of(data, run, [Doing("on_step_end", stop)]).run() is None
     text = shown(run)
     assert "state stopped epochs 1 of 3" in text and f"gluon-yolo train --resume {run}" in text
     resumed = trainer_of(data, run)
@@ -95,7 +89,7 @@ def test_a_loss_that_is_not_finite_leaves_a_page_with_its_error(data, tmp_path):
 
 def test_an_error_of_another_kind_is_named(data, tmp_path):
     with pytest.raises(ValueError):
-        trainer_of(data, tmp_path / "run", [Stop(fail)]).run()
+        trainer_of(data, tmp_path / "run", [Doing("on_step_end", fail)]).run()
     assert "Error. ValueError: no luck" in shown(tmp_path / "run")
 
 

@@ -18,7 +18,8 @@ from gluon_yolo.progress.heartbeat import HEARTBEAT
 from gluon_yolo.training.checkpoint import Checkpoint
 from gluon_yolo.training.metrics_csv import MetricsCSV
 from tests.small_trainer import small_trainer
-from tests.small_training import BATCHES, ROOT, assert_equal_runs, draw_data
+from tests.small_training import BATCHES, ROOT, assert_equal_runs
+from tests.training.callbacks.interruptions import Doing, fail, stop
 
 
 class Brake(Callback):
@@ -43,41 +44,12 @@ class Brake(Callback):
         self.seen = state["seen"]
 
 
-class Doing(Callback):
-    """Calls a function at one hook of the second epoch; at its second batch if it is a hook of a step."""
-
-    def __init__(self, hook: str, action) -> None:
-        self.action, self.is_step, self.ended = action, "step_" in hook, 0
-        setattr(self, hook, self.act)
-
-    def act(self, trainer):
-        done = trainer.metric_logger.done
-        if trainer.epoch == 1 and (not self.is_step or done == 2):
-            self.action(trainer)
-
-    def on_train_end(self, trainer):
-        self.ended += 1
-
-
 class Stopper(Doing):
     pass
 
 
 def kill(_trainer) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def ask_to_stop(trainer) -> None:
-    trainer.should_stop = True
-
-
-def fail(_trainer) -> None:
-    raise ValueError("no luck")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    return draw_data(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +114,7 @@ def test_killed_and_resumed_it_ends_the_same(whole, data, tmp_path, hook, at):
 def test_stopped_by_a_callback_and_resumed_it_ends_the_same(whole, data, tmp_path, caplog, hook, at):
     caplog.set_level("INFO", "gluon_yolo")
     run = tmp_path / "run"
-    trainer = small_trainer(data, run, [Brake(), stopper := Stopper(hook, ask_to_stop)])
+    trainer = small_trainer(data, run, [Brake(), stopper := Stopper(hook, stop)])
     assert trainer.run() is None
     assert trainer.should_stop and stopper.ended == 1
     assert standing(run) == at
@@ -153,7 +125,7 @@ def test_stopped_by_a_callback_and_resumed_it_ends_the_same(whole, data, tmp_pat
 
 def test_a_stop_in_the_last_epoch_is_no_stop(data, tmp_path, caplog):
     caplog.set_level("INFO", "gluon_yolo")
-    trainer = small_trainer(data, tmp_path / "run", [Stopper("on_epoch_end", ask_to_stop)], epochs=2)
+    trainer = small_trainer(data, tmp_path / "run", [Stopper("on_epoch_end", stop)], epochs=2)
     assert trainer.run() is trainer.result is not None
     assert not [line for line in caplog.messages if line.startswith("stopped")]
 
@@ -206,8 +178,8 @@ def test_a_state_that_cannot_be_saved_leaves_the_checkpoint_before(data, tmp_pat
 
 def test_checkpoints_with_other_states_than_the_callbacks_load(data, tmp_path, caplog):
     run = tmp_path / "run"
-    stop = Doing("on_step_end", ask_to_stop)
-    assert small_trainer(data, run, [Brake(), stop], epochs=2).run() is None
+    stopper = Doing("on_step_end", stop)
+    assert small_trainer(data, run, [Brake(), stopper], epochs=2).run() is None
     state = run / "weights" / "last" / "state.json"
     record = json.loads(state.read_text())
     assert list(record["callbacks"]) == ["Brake"]

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from tests.small_trainer import small_trainer
-from tests.small_training import draw_data
-from tests.training.callbacks.test_jsonl import Stop, fail, stop
+from tests.training.callbacks.interruptions import Doing, fail, stop
 
 pytest.importorskip("tensorboardX", reason="tensorboardX is not installed: pip install '.[tensorboard]'")
 event_accumulator = pytest.importorskip(
@@ -18,11 +17,6 @@ event_accumulator = pytest.importorskip(
     reason="TensorBoard is not installed: pip install -r requirements-tests.txt",
 )
 SETTINGS = {"tensorboard": True, "jsonl": True, "log_interval": 1, "val_interval": 2}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    return draw_data(tmp_path_factory.mktemp("data"))
 
 
 def read(run: Path):
@@ -73,7 +67,7 @@ def test_the_images_of_the_validations(whole):
 @pytest.mark.parametrize("action", [stop, fail], ids=["stopped", "failed"])
 def test_a_resumed_run_has_each_step_once(data, whole, tmp_path, action):
     run = tmp_path / "run"
-    trainer = small_trainer(data, run, [Stop(action)], **SETTINGS)
+    trainer = small_trainer(data, run, [Doing("on_step_end", action)], **SETTINGS)
     if action is fail:
         with pytest.raises(ValueError):
             trainer.run()

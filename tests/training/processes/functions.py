@@ -16,6 +16,7 @@ from gluon_yolo.training.freeze import freeze
 from gluon_yolo.training.processes import start
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.torch_step import TorchStep
+from gluon_yolo.training.weight_average import Decay
 from tests.random_model import random_detector
 
 ARGS = {"process_timeout": 60.0}
@@ -34,12 +35,15 @@ class Case(NamedTuple):
     dtype: str
     freeze: tuple[str, ...] = ()
     loss_scale: float = 1.0
+    accumulate: int = 1
+    max_norm: float = 0.0
 
 
 CASES = {
     "SyncBN in float64": Case("sync", "float64"),
     "SyncBN in float32": Case("sync", "float32"),
     "frozen norms and layers in float64": Case("frozen", "float64", ("backbone.stages.0",), 128.0),
+    "summed and clipped gradients in float64": Case("frozen", "float64", (), 1.0, 2, 0.5),
 }
 
 
@@ -50,6 +54,27 @@ def train_cases() -> tuple[dict[str, Result], str]:
     """
     with start.taking_part(ARGS) as processes:
         return {name: _steps(case, processes) for name, case in CASES.items()}, _not_finite(processes)
+
+
+def average_of_processes() -> dict[str, np.ndarray]:
+    """Train some steps without SyncBN; return the averages of all processes (world, ...), by name.
+
+    Names of what differed between processes before the statistics were shared have a star.
+    """
+    with start.taking_part(ARGS) as processes:
+        net = random_detector()
+        step = TorchStep(net, processes=processes, ema=Decay(0.9, 4))
+        for at in range(STEPS):
+            step(batch_of(net.spec, at, processes.share.places(IMAGES)), RATE)
+        group, average = processes.group("cpu"), step.average
+        assert average is not None
+        before = {name: group.gather(torch.from_numpy(each)) for name, each in average.arrays().items()}
+        step.share_statistics()
+        after = {name: group.gather(torch.from_numpy(each)) for name, each in average.arrays().items()}
+        for name, each in before.items():
+            assert torch.equal(after[name][0], each[0]), name  # the first process's does not change
+        differ = {name for name, each in before.items() if not torch.equal(each[0], each[-1])}
+        return {f"{name}*" if name in differ else name: each.numpy() for name, each in after.items()}
 
 
 def _not_finite(processes: Processes) -> str:
@@ -72,8 +97,11 @@ def _steps(case: Case, processes: Processes) -> Result:
     net = random_detector(norm=case.norm)
     freeze(net, case.freeze)
     dtype, places = getattr(torch, case.dtype), processes.share.places(IMAGES)
-    step = TorchStep(net, dtype=dtype, loss_scale=case.loss_scale, processes=processes)
-    losses = [step(batch_of(net.spec, at, places), RATE * (at + 1)) for at in range(STEPS)]
+    step = TorchStep(
+        net, dtype=dtype, loss_scale=case.loss_scale, processes=processes, max_norm=case.max_norm
+    )
+    updates = [(at + 1) % case.accumulate == 0 or at + 1 == STEPS for at in range(STEPS)]
+    losses = [step(batch_of(net.spec, at, places), RATE * (at + 1), updates[at]) for at in range(STEPS)]
     step.share_statistics()
     return np.stack(losses), {
         name: each.detach().numpy().copy() for name, each in step.module.state_dict().items()

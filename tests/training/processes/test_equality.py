@@ -10,9 +10,12 @@ import pytest
 pytest.importorskip("torch", reason="several processes are torch's engine")
 
 from gluon_yolo.training.processes.launch import Launch, launch  # noqa: E402
-from tests.training.processes.functions import Result, train_cases  # noqa: E402
+from tests.training.processes.functions import Result, average_of_processes, train_cases  # noqa: E402
 
-FLOAT64 = ("SyncBN in float64", "frozen norms and layers in float64")
+FLOAT64 = (
+    *("SyncBN in float64", "frozen norms and layers in float64"),
+    "summed and clipped gradients in float64",
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +52,13 @@ def test_many_processes_equal_one(alone: dict[str, Result], world: int) -> None:
     own, theirs = (distances(each["SyncBN in float32"], exact) for each in (alone, many))
     assert max(theirs.values()) < 5 * max(own.values())
     assert np.median(list(theirs.values())) < 2 * np.median(list(own.values()))
+
+
+def test_all_processes_validate_the_average_of_the_first_one() -> None:
+    """Of weights all have the same one; that of running statistics, which differ, is the first process's."""
+    found = launch(Launch(2, silence_s=60), average_of_processes)
+    differed = {name for name in found if name.endswith("*")}
+    assert differed and all(name.endswith((".running_mean*", ".running_var*")) for name in differed)
+    for name, each in found.items():
+        assert len(each) == 2
+        np.testing.assert_array_equal(each[0], each[1], err_msg=name)
