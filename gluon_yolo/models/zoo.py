@@ -82,7 +82,12 @@ def register(
 
 def entry(name: str) -> Entry:
     """Return the entry of a network by its full name."""
-    return _ENTRIES[name.rsplit("_", 1)[0].removesuffix(_SPP)]
+    return _ENTRIES[family_of(name)]
+
+
+def family_of(name: str) -> str:
+    """Return the architecture in a network's full name, without data set and SPP."""
+    return name.rsplit("_", 1)[0].removesuffix(_SPP)
 
 
 def with_spp(name: str) -> str:

@@ -166,6 +166,12 @@ def test_weights_in_gluoncvs_store_come_first(places, tmp_path):
     assert find_start(AUTO, TrainConfig(AUTO)) == Start() and not asked
 
 
+def test_a_network_with_spp_has_the_same_backbone(places, timm_file):
+    asked = places((timm_file, ()))
+    name = "yolo3_mobilenet1.0_spp_custom"
+    assert find_start(name, TrainConfig(name)) == Start(timm_file, TIMM) and asked == [(FAMILY, False)]
+
+
 def test_yes_forgets_dead_hosts(places, monkeypatch, tmp_path):
     monkeypatch.setenv("GLUON_YOLO_CACHE", str(tmp_path))
     places((None, ("nobody answers",)))
@@ -212,7 +218,7 @@ def test_words_that_name_weights_elsewhere_reach_the_download(monkeypatch, timm_
         ),
         (
             "https://127.0.0.1:9/w-01234567.pth",
-            "w-01234567.pth: not downloaded, because GLUON_YOLO_OFFLINE is set",
+            "GLUON_YOLO_OFFLINE is set; get the file another way and name it, or start without: --pre",
         ),
     ],
 )
