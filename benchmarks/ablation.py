@@ -57,20 +57,45 @@ class Plan(NamedTuple):
 
 SMALL = "--network mobilenet0_25 --recipe small-data --pretrained-base no --data-shape 224 --epochs 20"
 SCRATCH = "--recipe small-data --pretrained-base no"
+V1 = (
+    "--network mobilenet1_0 --pretrained-base {data}/imagenet/mobilenetv1_100.safetensors --recipe small-data"
+)
+V2 = (
+    "--network mobilenetv2_1_0 --pretrained-base {data}/imagenet/mobilenet_v2-b0353104.pth "
+    "--recipe small-data"
+)
+EMA = "--ema --ema-decay 0.998 --ema-ramp-up 100"
 PLANS = {
     "alone": Plan(
         "each option alone, on a small network",
         "choose",
         SMALL,
-        [Case("none", "")],
+        [
+            Case("none", ""),
+            Case("EMA", EMA),
+            Case("neighbours", "--assigner neighbours"),
+            Case("overlap", "--assigner overlap"),
+            Case("dynamic", "--assigner dynamic"),
+            Case("SPP", "--spp"),
+            Case("CIoU", "--box-loss ciou"),
+            Case("clipping", "--clip-grad-norm 10"),
+            Case("AdamW", "--optimizer adamw --lr 0.001 --wd 0.05"),
+            Case("cut-out", "--augment light,cutout"),
+            Case("mosaic", "--augment mosaic"),
+            Case("mosaic closed", "--augment mosaic --no-mosaic-epochs 5"),
+            Case("class balance", "--class-balance 0.5"),
+            Case("accumulate 4", "--accumulate 4 --lr 0.003"),
+        ],
     ),
     "bars": Plan(
         "30 epochs at 320: the recipes, from scratch and from ImageNet's weights",
         "report",
         "--epochs 30",
         [
-            Case("MobileNet1.0, scratch", f"--network mobilenet1_0 {SCRATCH}"),
-            Case("MobileNetV2, scratch", f"--network mobilenetv2_1_0 {SCRATCH}"),
+            Case("MobileNet1.0 scratch", f"--network mobilenet1_0 {SCRATCH}"),
+            Case("MobileNetV2 scratch", f"--network mobilenetv2_1_0 {SCRATCH}"),
+            Case("MobileNet1.0 ImageNet", V1),
+            Case("MobileNetV2 ImageNet", V2),
         ],
     ),
 }

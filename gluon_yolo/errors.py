@@ -25,6 +25,7 @@ _PIP_NAMES = {
     "PIL": "Pillow",
     "bokeh": '".[report]"',
     "jinja2": '".[report]"',
+    "huggingface_hub": '".[hub]"',
     "tensorboardX": '".[tensorboard]"',
     "torch": '".[torch]"',
 }

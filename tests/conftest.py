@@ -62,14 +62,16 @@ def _calm_heart() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what the package remembers of this machine out of the user's own cache."""
-    before = os.environ.get("GLUON_YOLO_CACHE")
-    os.environ["GLUON_YOLO_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    """Keep what the package remembers of this machine out of the user's own cache, and do not download."""
+    own = {"GLUON_YOLO_CACHE": str(tmp_path_factory.mktemp("cache")), "GLUON_YOLO_OFFLINE": "1"}
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update(own)
     yield
-    if before is None:
-        del os.environ["GLUON_YOLO_CACHE"]
-    else:
-        os.environ["GLUON_YOLO_CACHE"] = before
+    for name, value in before.items():
+        if value is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = value
 
 
 _RESIDENT = Path("/proc/self/statm")  # on Linux; its second number is the resident memory in pages

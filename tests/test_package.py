@@ -100,7 +100,7 @@ def test_what_the_wheel_says_of_itself(wheel: Path) -> None:
     assert not said.get_all("Project-URL") and not said["Home-page"]
     versions = [line.split(" :: ")[-1] for line in said.get_all("Classifier") or () if ":: Python ::" in line]
     assert versions == ["3", "Only", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
-    extras = {"cpu", "gpu", "torch", "runtimes", "report", "tensorboard", "dev", "docs"}
+    extras = {"cpu", "gpu", "torch", "runtimes", "report", "tensorboard", "hub", "dev", "docs"}
     assert extras == set(said.get_all("Provides-Extra") or ())
 
 

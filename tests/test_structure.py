@@ -171,7 +171,9 @@ TORCH_TOO = (
     *("torch_compat", "pytorch", "inference.runtimes.torch"),
     *(
         f"training.torch_{name}"
-        for name in ("average", "precision", "recording", "sgd", "state", "step", "teacher")
+        for name in (
+            *("adamw", "average", "gradients", "precision", "recording", "sgd", "state", "step", "teacher"),
+        )
     ),
     *(
         f"training.processes.{name}"

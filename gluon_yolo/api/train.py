@@ -42,7 +42,8 @@ def train(
         data: a folder or a file in the format of Pascal VOC, COCO, YOLO, RecordIO or keras-yolo3.
         callbacks: called before and after the training, epochs, steps and validations.
         resume: the folder of a run to continue with its own settings; or a ``.params`` file to start a run
-            from, at ``start_epoch``.
+            from, at ``start_epoch``. Of the settings a run may be given engine, devices and paths anew, and
+            more ``epochs``, ``patience`` and ``hours``.
         **settings: fields of :class:`~gluon_yolo.training.config.TrainConfig`, typed or as the flags take
             them. They override ``config``.
 
@@ -86,7 +87,7 @@ def _train_new(
 ) -> TrainResult:
     """Train a new run, or go on with the one that several processes or an earlier start have made."""
     if processes.run_id and "run_id" not in given.all():
-        given = Given({**given.words, "run_id": processes.run_id}, given.file)
+        given = given._replace(words={**given.words, "run_id": processes.run_id})
     source = source_of(DataRequest.of(merge(given).args))
     from_data = Layer(source.settings(), source.place_of)
     first = merge(given, from_data)
@@ -141,12 +142,19 @@ def _finished(folder: RunFolder, args: Args) -> TrainResult | None:
         UserError: its checkpoint is missing or damaged.
     """
     from gluon_yolo.training.checkpoint import Checkpoint
+    from gluon_yolo.training.length import is_over
 
     progress = Checkpoint(folder.weights).read()
-    if progress.epoch < args["epochs"]:
+    if not is_over(progress, args, folder.args()):
         return None
     return TrainResult(
-        folder.path, progress.best_score, progress.best_epoch, progress.score_key, args=args, trained=False
+        folder.path,
+        progress.best_score,
+        progress.best_epoch,
+        progress.score_key,
+        args=args,
+        trained=False,
+        ended=progress.ended,
     )
 
 
@@ -160,4 +168,5 @@ def _result(training: Any, numbers: Mapping[str, Any] | None, args: Args) -> Tra
         numbers=numbers,
         stopped=stopped if numbers is None else None,
         args=args,
+        ended=progress.ended,
     )

@@ -35,6 +35,8 @@ class TrainResult:
         stopped: the name of the signal that stopped it; None where none did.
         args: the settings of the run in plain form, as in its ``args.json``.
         trained: False for a run that had no epoch left to train.
+        ended: why the training ended before its last epoch, as by ``patience`` or ``hours``; empty where it
+            did not.
     """
 
     folder: Path
@@ -45,6 +47,7 @@ class TrainResult:
     stopped: signal.Signals | None = None
     args: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     trained: bool = True
+    ended: str = ""
 
     @property
     def best_weights(self) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gluon_yolo.assigners import neighbours
+from gluon_yolo.assigners.dynamic import match_candidates, most_candidates
 from gluon_yolo.assigners.match import match_best_shape, match_size_ratio
 from gluon_yolo.assigners.neighbours import match_neighbours
 from gluon_yolo.assigners.overlap import match_overlap
@@ -38,6 +39,7 @@ __all__ = [
     "WEIGHT",
     "Assigner",
     "assign",
+    "assigner_of",
     "rows_per_object",
 ]
 
@@ -51,17 +53,20 @@ class Assigner:
         most_matches: from the spec to P, the largest number of matches of an object. Every object has P rows
             then, so that a loss can tell the objects; None leaves the rows as they are.
         xy_scale: the least range of a centre in cells that the matches need.
+        is_dynamic: whether the matches are candidates, of which the loss chooses.
     """
 
     match: Callable[[np.ndarray, DetectionSpec, tuple[int, int]], Matches]
     most_matches: Callable[[DetectionSpec], int] | None = None
     xy_scale: float = 1.0
+    is_dynamic: bool = False
 
 
 # By the name in ``spec.assigner``.
 ASSIGNERS: dict[str, Assigner] = {
     "best_shape": Assigner(match_best_shape),
     "neighbours": Assigner(match_neighbours, lambda spec: neighbours.CELLS, neighbours.XY_SCALE),
+    "dynamic": Assigner(match_candidates, most_candidates, neighbours.XY_SCALE, is_dynamic=True),
     "overlap": Assigner(match_overlap, lambda spec: sum(spec.anchors_per_level)),
     "size_ratio": Assigner(match_size_ratio),
 }
@@ -73,11 +78,16 @@ def rows_per_object(spec: DetectionSpec) -> int:
     Raises:
         ValueError: no assigner has the spec's name.
     """
-    most_matches = _assigner_of(spec).most_matches
+    most_matches = assigner_of(spec).most_matches
     return 1 if most_matches is None else most_matches(spec)
 
 
-def _assigner_of(spec: DetectionSpec) -> Assigner:
+def assigner_of(spec: DetectionSpec) -> Assigner:
+    """Return the assigner that a spec names.
+
+    Raises:
+        ValueError: no assigner has that name.
+    """
     if spec.assigner not in ASSIGNERS:
         raise ValueError(f"assigner: expected one of {', '.join(ASSIGNERS)}, got {spec.assigner!r}")
     return ASSIGNERS[spec.assigner]
@@ -90,7 +100,7 @@ def assign(
 
     Where two boxes match the same anchor, the match of the lower rank has it, else the later one. The other
     keeps its row with weight 0, so that predictions there are not trained as negatives (Redmon & Farhadi
-    2018, section 2.1).
+    2018, section 2.1). Candidates of a dynamic assigner all have the object's weight.
 
     Args:
         truth: K boxes in input pixels.
@@ -107,14 +117,14 @@ def assign(
     Raises:
         ValueError: a class id is out of range, or no assigner has the name.
     """
-    assigner = _assigner_of(spec)
+    assigner = assigner_of(spec)
     if not len(truth):
         return np.zeros((0, COLUMNS), dtype=np.float32)
     if truth.class_ids.min() < 0 or truth.class_ids.max() >= spec.num_classes:
         raise ValueError(f"class_ids: expected 0 to {spec.num_classes - 1}, got {truth.class_ids.tolist()}")
     cxcywh = xyxy_to_cxcywh(truth.boxes)
     matches = assigner.match(cxcywh, spec, size_hw)
-    rows = make_rows(truth, cxcywh, weights, matches, spec, size_hw)
+    rows = make_rows(truth, cxcywh, weights, matches, spec, size_hw, assigner.is_dynamic)
     if assigner.most_matches is None:
         return rows
     return pad_objects(rows, matches.objects, assigner.most_matches(spec))

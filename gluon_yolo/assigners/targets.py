@@ -109,10 +109,11 @@ def make_rows(
     matches: Matches,
     spec: DetectionSpec,
     size_hw: tuple[int, int],
+    are_candidates: bool = False,
 ) -> np.ndarray:
     """Turn matches into target rows; of several rows with one anchor only one has a weight.
 
-    It is the last one of the lowest rank.
+    It is the last one of the lowest rank. Rows of candidates all keep their weight.
 
     Args:
         truth: K boxes in input pixels.
@@ -121,6 +122,7 @@ def make_rows(
         matches: M of them.
         spec: anchors, strides and box coding.
         size_hw: height and width of the network's input in pixels.
+        are_candidates: whether the loss chooses of the matches.
 
     Returns:
         (M, 12) float32, as for :func:`gluon_yolo.assigners.assign`.
@@ -145,6 +147,8 @@ def make_rows(
     rows[:, WEIGHT] = 1 if weights is None else weights[objects]
     rows[:, BOX_WEIGHT] = 2 - chosen[:, 2] * chosen[:, 3] / (size_hw[0] * size_hw[1])
     rows[:, BOX] = truth.boxes[objects]
+    if are_candidates:
+        return rows
     order = np.arange(len(rows)) if matches.ranks is None else np.argsort(-matches.ranks, kind="stable")
     _, last = np.unique(index[order][::-1], return_index=True)
     overruled = np.ones(len(rows), dtype=bool)

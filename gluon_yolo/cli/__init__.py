@@ -36,6 +36,7 @@ COMMANDS = {
     "export": "write a trained model as files that stand alone",
     "quantize": "write a trained model in int8 and bfloat16, and say what that costs",
     "import": "take over a model of darknet's or of Yolo-FastestV2's",
+    "weights": "list the ImageNet weights that fit a network, and fetch them",
     "summary": "print a network's layers, parameters and FLOPs",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,13 +28,17 @@ def say_finished(result: TrainResult) -> None:
     """
     epochs = result.args["epochs"]
     trained = "its 1 epoch is trained" if epochs == 1 else f"all {counted(epochs, 'epoch')} are trained"
+    if result.ended:
+        trained = f"it ended before its {counted(epochs, 'epoch')}: {result.ended}"
     best = ""
     if result.best_score is not None:
         name = f" ({result.score_key})" if result.score_key else ""
         best = f", best score {result.best_score:.4f}{name} at epoch {result.best_epoch}"
     print(f"{result.folder}: finished: {trained}{best}; nothing is left to do")
     more = flag_words(training_on(result.args, str(result.folder)))
+    again = f"gluon-yolo train --resume {shlex.quote(str(result.folder))} --epochs {2 * epochs}"
     print(typed(f"to train on, start a new run from its weights: gluon-yolo train {more}"))
+    print(typed(f"or give it more epochs: {again}"))
 
 
 def training_on(flags: Mapping[str, Any], run: str) -> Flags:

@@ -27,13 +27,14 @@ TRAINING = {
     "--gpus": "",
     "--pretrained-base": "no",
     "--data-shape": "128x160",
-    "--epochs": "8",
+    "--epochs": "6",
     "--batch-size": "4",
     "--lr": "0.004",
     "--lr-mode": "cosine",
     "--warmup-epochs": "0.5",
     "--augment": "light",
-    "--val-interval": "4",
+    "--assigner": "neighbours",
+    "--val-interval": "3",
     "--save-interval": "0",
 }
 FORMATS = ("symbol", "onnx", "ncnn")

@@ -1,4 +1,4 @@
-"""Differentiable overlaps of pairs of boxes: GIoU, DIoU and CIoU.
+"""Differentiable overlaps of pairs of boxes: IoU, GIoU, DIoU and CIoU.
 
 Each function takes two boxes as x1, y1, x2, y2 (four arrays of one shape, x1 <= x2 and y1 <= y2, in pixels),
 the predicted one first, and returns an array of that shape, 1 where the boxes are equal. ``1 - overlap`` is a
@@ -15,6 +15,11 @@ Sides = Sequence[Any]  # x1, y1, x2, y2: arrays of one shape
 # Keeps a divisor above 0, in square pixels (in pixels for a ratio of sides): negligible for a visible box,
 # and large enough that its square does not underflow in float32.
 _TINY = 1e-6
+
+
+def iou(F: Any, box: Sides, truth: Sides) -> Any:
+    """Return the intersection over the union, 0 to 1."""
+    return _iou(F, box, truth)[0]
 
 
 def giou(F: Any, box: Sides, truth: Sides) -> Any:

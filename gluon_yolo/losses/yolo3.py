@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gluon_yolo.assigners import DELTAS, rows_per_object
+from gluon_yolo.assigners import DELTAS, assigner_of, rows_per_object
+from gluon_yolo.losses.dynamic import DynamicChoice
 from gluon_yolo.losses.terms import (
     box_distance,
     check_smoothing,
@@ -34,7 +35,8 @@ class YOLOv3Loss(gluon.HybridBlock):
     """Objectness, box and class loss of each image (Redmon & Farhadi 2018, sections 2.1 and 2.2).
 
     Only objectness uses every anchor; the other losses use the predictions at the positives. A negative whose
-    decoded box has an IoU above ``spec.ignore_iou`` with any ground truth is ignored.
+    decoded box has an IoU above ``spec.ignore_iou`` with any ground truth is ignored. With a dynamic assigner
+    the target rows are candidates, of which :class:`gluon_yolo.losses.dynamic.DynamicChoice` chooses.
 
     Args:
         spec: anchors, strides, box coding; its score rule is ``objectness_times_class``.
@@ -74,8 +76,9 @@ class YOLOv3Loss(gluon.HybridBlock):
         self.num_classes = spec.num_classes
         self.smooth = check_smoothing(label_smooth)
         self.decoders = level_decoders(spec)
-        if self.box_loss != "yolo3":
-            self.anchor_grid = AnchorGrid(spec)
+        self.choice = DynamicChoice(spec) if assigner_of(spec).is_dynamic else None
+        has_rows = self.box_loss != "yolo3" or self.choice is not None
+        self.anchor_grid = AnchorGrid(spec) if has_rows else None
 
     def hybrid_forward(self, F: Any, *inputs: Any) -> Any:
         """Turn raw maps and targets into losses.
@@ -101,16 +104,17 @@ class YOLOv3Loss(gluon.HybridBlock):
         matched = F.gather_nd(rows, position)
         objects = first_rows(F, truth, self.rows_per_object)
         included = F.BlockGrad(_overlap_at_most(F, corners, objects, self.ignore_iou))
-        objectness_loss = _objectness_loss(
-            F, objectness, matched, included, position, column["weight"], self.soft
-        )
+        anchor_rows = None if self.anchor_grid is None else F.take(self.anchor_grid(*maps), index)
+        weight = column["weight"]
+        if self.choice is not None:
+            weight = self.choice(F, matched, anchor_rows, column, truth)
+        objectness_loss = _objectness_loss(F, objectness, matched, included, position, weight, self.soft)
 
         deltas = F.slice_axis(matched, axis=2, begin=0, end=OBJECTNESS)
-        box_weight = column["weight"] * column["box_weight"]
+        box_weight = weight * column["box_weight"]
         if self.box_loss == "yolo3":
             box_losses = _yolo3_box_losses(F, deltas, targets)
         else:
-            anchor_rows = F.take(self.anchor_grid(*maps), index)
             distance = box_distance(F, self.box_loss, self.box_coder, deltas, anchor_rows, truth)
             box_losses = (F.expand_dims(distance, axis=2) * IOU_GAIN,)
         logits = F.slice_axis(matched, axis=2, begin=BOX_CHANNELS, end=None)
@@ -119,7 +123,7 @@ class YOLOv3Loss(gluon.HybridBlock):
         else:
             class_id = F.reshape(column["class"], (0, -1))
             wanted = F.one_hot(class_id, self.num_classes, 1 - self.smooth, self.smooth)
-        class_loss = F.broadcast_mul(cross_entropy(F, logits, wanted), column["weight"])
+        class_loss = F.broadcast_mul(cross_entropy(F, logits, wanted), weight)
         return (
             objectness_loss,
             *(F.sum(F.broadcast_mul(loss, box_weight), axis=(1, 2)) for loss in box_losses),

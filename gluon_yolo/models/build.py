@@ -190,6 +190,17 @@ def find_architecture(network: str, folder: Path | None = None, datasets: Sequen
         raise UserError(f"{missing}: {error}") from error
 
 
+def with_spp(architecture: Architecture) -> Architecture:
+    """Return a network of the zoo with an SPP in its neck.
+
+    Raises:
+        SettingError: its neck takes none, or a cfg describes the network.
+    """
+    if isinstance(architecture, CfgArchitecture):
+        raise SettingError(f"{{spp}}: {architecture.name} is described by a cfg: write the layers into that")
+    return Architecture(zoo.with_spp(architecture.name))
+
+
 def check_own_classes(network: str) -> None:
     """Demand that a network that is given without class names has its own; warn where a cfg numbers them.
 

@@ -92,7 +92,8 @@ class Detector(DetectionNetwork):
         **kwargs: Any,
     ) -> None:
         super().__init__(name, spec, **kwargs)
-        self.family = name.rsplit("_", 1)[0]  # the name in the zoo without its data set
+        # The name in the zoo without data set and SPP, of which other programs' weights have none.
+        self.family = name.rsplit("_", 1)[0].removesuffix("_spp")
         self.normalize = normalize or Normalize(MEAN, STD)
         self.backbone = backbone
         self.neck = neck

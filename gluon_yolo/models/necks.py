@@ -8,6 +8,8 @@ from typing import Any
 from gluon_yolo.models.layers import NormFactory, conv_cell, weighted_layers
 from gluon_yolo.mxnet_compat import gluon
 
+_BEFORE_SPP = 2  # the convolution of a block that an SPP follows
+
 
 class Towers(gluon.HybridBlock):
     """One level of :class:`LightFPN`: a 1x1 convolution, then one branch for classes and one for boxes.
@@ -83,6 +85,31 @@ class LightFPN(gluon.HybridBlock):
         return tuple(x for pair in reversed(pairs) for x in pair)
 
 
+class SPP(gluon.HybridBlock):
+    """Spatial pyramid pooling: a map, its largest values within 2, 4 and 6 cells, then a 1x1 convolution.
+
+    The pools of 5x5, 9x9 and 13x13 cells are one of 5x5, repeated, which gives the same values in less time
+    (YOLOv5's ``SPPF``).
+
+    Source: He et al. 2015; yolov3-spp.cfg of github.com/pjreddie/darknet.
+
+    Args:
+        channels: of the input map and of the output.
+        norm: from :func:`gluon_yolo.models.layers.make_norm`.
+    """
+
+    def __init__(self, channels: int, norm: NormFactory, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.narrow = conv_cell(channels, 1, norm, activation="leaky", in_channels=4 * channels)
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
+        """Turn a map (B, channels, H, W) into another of the same shape."""
+        maps = [x]
+        for _ in range(3):
+            maps.append(F.Pooling(maps[-1], kernel=(5, 5), pad=(2, 2), pool_type="max"))
+        return self.narrow(F.concat(*reversed(maps), dim=1))
+
+
 class YOLOv3Block(gluon.HybridBlock):
     """Five alternating 1x1 and 3x3 convolutions give the upward route; a sixth gives the head's input.
 
@@ -90,10 +117,14 @@ class YOLOv3Block(gluon.HybridBlock):
         in_channels: channels of the input map.
         channels: channels of the route; the head's input has twice as many.
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
+        has_spp: whether an :class:`SPP` follows the third convolution, as in yolov3-spp.cfg.
     """
 
-    def __init__(self, in_channels: int, channels: int, norm: NormFactory, **kwargs: Any) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, norm: NormFactory, has_spp: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
+        self.spp = SPP(channels, norm) if has_spp else None
         self.body = gluon.nn.HybridSequential(prefix="")
         for kernel in (1, 3, 1, 3, 1):
             width = channels if kernel == 1 else 2 * channels
@@ -103,8 +134,24 @@ class YOLOv3Block(gluon.HybridBlock):
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
         """Return the route (B, channels, H, W) and the head's input (B, 2 * channels, H, W)."""
-        route = self.body(x)
+        if self.spp is None:
+            route = self.body(x)
+        else:
+            for number, cell in enumerate(self.body):
+                x = cell(x)
+                if number == _BEFORE_SPP:
+                    x = self.spp(x)
+            route = x
         return route, self.tip(route)
+
+
+def _place(name: str) -> tuple[float, ...]:
+    """Return where a layer of the neck is computed: in blocks.0, then transitions.0, then blocks.1, ..."""
+    kind, depth, part, *rest = name.split(".")
+    if kind == "transitions":
+        return float(depth), 3
+    place = {"body": 0, "spp": 0, "tip": 1}[part]
+    return float(depth), place, _BEFORE_SPP + 0.5 if part == "spp" else float(rest[0])
 
 
 class YOLOv3Neck(gluon.HybridBlock):
@@ -116,6 +163,7 @@ class YOLOv3Neck(gluon.HybridBlock):
         in_channels: channels of the backbone's maps, by ascending stride.
         channels: channels of each level's route, by ascending stride.
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
+        has_spp: whether the coarsest level has an :class:`SPP`.
 
     Attributes:
         channels: channels of the output maps, by ascending stride.
@@ -123,7 +171,12 @@ class YOLOv3Neck(gluon.HybridBlock):
     """
 
     def __init__(
-        self, in_channels: Sequence[int], channels: Sequence[int], norm: NormFactory, **kwargs: Any
+        self,
+        in_channels: Sequence[int],
+        channels: Sequence[int],
+        norm: NormFactory,
+        has_spp: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.channels = tuple(2 * width for width in channels)
@@ -131,15 +184,15 @@ class YOLOv3Neck(gluon.HybridBlock):
         self.transitions = gluon.nn.HybridSequential(prefix="")
         carried = 0
         for level in reversed(range(len(channels))):
-            self.blocks.add(YOLOv3Block(in_channels[level] + carried, channels[level], norm))
+            is_coarsest = level == len(channels) - 1
+            width = in_channels[level] + carried
+            self.blocks.add(YOLOv3Block(width, channels[level], norm, has_spp and is_coarsest))
             if level:
                 carried = channels[level - 1]
                 self.transitions.add(
                     conv_cell(carried, 1, norm, activation="leaky", in_channels=channels[level])
                 )
-        # The order by depth is blocks.0, transitions.0, blocks.1, ... The sort is stable: layers of one depth
-        # keep their order.
-        self.layer_names = sorted(weighted_layers(self), key=lambda name: int(name.split(".")[1]))
+        self.layer_names = sorted(weighted_layers(self), key=_place)
 
     def hybrid_forward(self, F: Any, *maps: Any) -> Any:
         """Turn the backbone's maps into the heads' inputs (B, 2 * channels, H, W), by ascending stride."""

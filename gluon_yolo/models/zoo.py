@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Callable
 
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.models.backbones.base import Backbone
 from gluon_yolo.models.backbones.darknet53 import darknet53
 from gluon_yolo.models.backbones.mobilenet import mobilenet
@@ -35,14 +35,17 @@ class Entry:
         spec: its default spec; the class names are placeholders.
         size_hw: default height and width of its input in pixels.
         flags: of ``train``: defaults that are this architecture's own.
+        takes_spp: whether it exists with an SPP in its neck too: ``ARCHITECTURE_spp``.
     """
 
     builder: Builder
     spec: DetectionSpec
     size_hw: tuple[int, int]
     flags: Mapping[str, Any]
+    takes_spp: bool
 
 
+_SPP = "_spp"
 _ENTRIES: dict[str, Entry] = {}
 
 
@@ -50,6 +53,7 @@ def register(
     *architectures: str,
     size_hw: tuple[int, int] = (416, 416),
     flags: Mapping[str, Any] = MappingProxyType({}),
+    takes_spp: bool = False,
     **spec: Any,
 ) -> Callable[[Builder], Builder]:
     """Register a builder under one or more architecture names.
@@ -58,6 +62,7 @@ def register(
         architectures: the names.
         size_hw: default height and width of the input in pixels.
         flags: of ``train``: defaults that are this architecture's own.
+        takes_spp: whether the builder makes ``ARCHITECTURE_spp`` too.
         **spec: fields of :class:`DetectionSpec` that differ from those of YOLOv3.
 
     Raises:
@@ -68,7 +73,8 @@ def register(
         for architecture in architectures:
             if architecture in _ENTRIES:
                 raise ValueError(f"zoo: {architecture} is registered twice")
-            _ENTRIES[architecture] = Entry(builder, DetectionSpec(("object",), **spec), size_hw, flags)
+            own_spec = DetectionSpec(("object",), **spec)
+            _ENTRIES[architecture] = Entry(builder, own_spec, size_hw, flags, takes_spp)
         return builder
 
     return enter
@@ -76,23 +82,41 @@ def register(
 
 def entry(name: str) -> Entry:
     """Return the entry of a network by its full name."""
-    return _ENTRIES[name.rsplit("_", 1)[0]]
+    return _ENTRIES[name.rsplit("_", 1)[0].removesuffix(_SPP)]
+
+
+def with_spp(name: str) -> str:
+    """Return the full name of a network with an SPP in its neck.
+
+    Raises:
+        SettingError: there is none.
+    """
+    architecture, dataset = name.rsplit("_", 1)
+    if not entry(name).takes_spp:
+        raise SettingError(f"{{spp}}: is for YOLOv3's neck; {name} has another one: leave it out")
+    return f"{architecture.removesuffix(_SPP)}{_SPP}_{dataset}"
 
 
 def _yolo3(
     name: str, spec: DetectionSpec, norm: NormFactory, backbone: Backbone, neck_channels: Sequence[int]
 ) -> Detector:
-    neck = YOLOv3Neck(backbone.channels, neck_channels, norm)
+    neck = YOLOv3Neck(backbone.channels, neck_channels, norm, has_spp=_SPP in name)
     heads = YOLOv3Heads(neck.channels, spec.anchors_per_level, spec.num_classes)
     form = spec.backbone
     return Detector(name, spec, backbone, neck, heads, Normalize(form.mean or MEAN, form.std or STD))
 
 
 def _multiplier(name: str) -> float:
-    return float(name.split("_")[-2].replace("mobilenet", ""))
+    return float(re.findall(r"\d\.\d+", name)[0])
 
 
-@register("yolo3_mobilenet1.0", "yolo3_mobilenet0.75", "yolo3_mobilenet0.5", "yolo3_mobilenet0.25")
+@register(
+    "yolo3_mobilenet1.0",
+    "yolo3_mobilenet0.75",
+    "yolo3_mobilenet0.5",
+    "yolo3_mobilenet0.25",
+    takes_spp=True,
+)
 def _yolo3_mobilenet(name: str, spec: DetectionSpec, norm: NormFactory) -> Detector:
     multiplier = _multiplier(name)
     backbone = mobilenet(multiplier, norm, spec.backbone.activation or "relu")
@@ -100,14 +124,18 @@ def _yolo3_mobilenet(name: str, spec: DetectionSpec, norm: NormFactory) -> Detec
 
 
 @register(
-    "yolo3_mobilenetv2_1.0", "yolo3_mobilenetv2_0.75", "yolo3_mobilenetv2_0.5", "yolo3_mobilenetv2_0.25"
+    "yolo3_mobilenetv2_1.0",
+    "yolo3_mobilenetv2_0.75",
+    "yolo3_mobilenetv2_0.5",
+    "yolo3_mobilenetv2_0.25",
+    takes_spp=True,
 )
 def _yolo3_mobilenetv2(name: str, spec: DetectionSpec, norm: NormFactory) -> Detector:
     multiplier = _multiplier(name)
     return _yolo3(name, spec, norm, mobilenetv2(multiplier, norm), _neck_channels(multiplier))
 
 
-@register("yolo3_darknet53")
+@register("yolo3_darknet53", takes_spp=True)
 def _yolo3_darknet53(name: str, spec: DetectionSpec, norm: NormFactory) -> Detector:
     backbone = darknet53(norm, spec.backbone.activation or "leaky")
     return _yolo3(name, spec, norm, backbone, (128, 256, 512))
@@ -145,7 +173,7 @@ def _neck_channels(multiplier: float) -> tuple[int, int, int]:
 
 
 def names() -> list[str]:
-    """Return the full name of every network that :func:`build` accepts."""
+    """Return the full name of every network that :func:`build` accepts, those with an SPP left out."""
     return [f"{architecture}_{dataset}" for architecture in _ENTRIES for dataset in DATASET_CLASSES]
 
 
@@ -162,7 +190,8 @@ def canonical(name: str, dataset: str = "custom") -> str:
     Raises:
         UserError: the name is unknown; the message has the most similar known ones.
     """
-    spellings = {_squeezed(full): full for full in names()}
+    spelled = (*names(), *(with_spp(full) for full in names() if entry(full).takes_spp))
+    spellings = {_squeezed(full): full for full in spelled}
     given = _squeezed(name)
     for candidate in (f"{start}{given}{end}" for start in ("", "yolo3", "yolo") for end in ("", dataset)):
         if candidate in spellings:
@@ -202,11 +231,11 @@ def build(
         UserError: the name is unknown, a custom network has no class names, or the anchors do not suit it.
     """
     full = canonical(name)
-    architecture, dataset = full.rsplit("_", 1)
+    dataset = full.rsplit("_", 1)[1]
     classes = tuple(class_names) if class_names is not None else DATASET_CLASSES[dataset]
     if classes is None:
         raise UserError(f"{full}: a custom network needs class names")
-    known = _ENTRIES[architecture]
+    known = entry(full)
     wanted = known.spec.anchors if anchors is None else anchors
     scales = known.spec.xy_scales if xy_scales is None else tuple(xy_scales)
     try:

@@ -9,7 +9,7 @@ from gluon_yolo.errors import SettingError
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.text import exact
 
-YOLO3_ASSIGNERS = ("best_shape", "neighbours", "overlap")
+YOLO3_ASSIGNERS = ("best_shape", "neighbours", "overlap", "dynamic")
 """Assigners for YOLOv3's heads."""
 
 

@@ -15,24 +15,28 @@ from gluon_yolo.spec import BOX_LOSSES
 from gluon_yolo.training.assigner_choice import YOLO3_ASSIGNERS
 from gluon_yolo.training.lr_schedule import MODES
 from gluon_yolo.training.processes.hosts import Hosts, Meet
+from gluon_yolo.weights.remote import is_remote
 
 BACKBONE_WEIGHTS = ("auto", "yes", "no")
 WORKER_TYPES = ("auto", *loader.WORKER_TYPES)
 VAL_METRICS = ("auto", "fitness", "voc07", "voc", "coco")
 ENGINES = ("auto", "mxnet", "torch")
 ASSIGNER_CHOICES = ("auto", *YOLO3_ASSIGNERS)
+OPTIMIZERS = ("sgd", "adamw")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 MOST_THREADS = 4  # because of Python's lock, even two threads are only 1.65 times as fast as one
 
 # Smallest valid values; infinity and NaN are always invalid.
 _AT_LEAST = {
-    **dict.fromkeys(("epochs", "batch_size", "log_interval", "val_interval", "shape_interval"), 1),
+    **dict.fromkeys(("epochs", "batch_size", "accumulate", "log_interval", "val_interval"), 1),
     **dict.fromkeys(("start_epoch", "seed", "num_workers", "save_interval", "no_mixup_epochs"), 0),
-    **dict.fromkeys(("restarts",), 0),
+    **dict.fromkeys(("restarts", "patience", "hours", "rollbacks", "no_mosaic_epochs", "class_balance"), 0),
     **dict.fromkeys(("warmup_epochs", "warmup_lr", "lr_decay_period", "momentum", "wd"), 0),
-    **dict.fromkeys(("target_lr", "cosine_epochs", "profile", "ema_decay", "ema_ramp_up"), 0),
+    **dict.fromkeys(
+        ("target_lr", "cosine_epochs", "profile", "ema_decay", "ema_ramp_up", "clip_grad_norm"), 0
+    ),
     "num_samples": -1,
-    "max_detections": 1,
+    **dict.fromkeys(("max_detections", "shape_interval"), 1),
 }
 _ABOVE_0 = ("lr", "lr_power", "warmup_power", "loss_scale", "process_timeout", "distil_weight")
 _CHOICES = {
@@ -43,6 +47,7 @@ _CHOICES = {
     "lr_mode": MODES,
     "engine": ENGINES,
     "precision": PRECISIONS,
+    "optimizer": OPTIMIZERS,
 }
 _CONTRADICTIONS = (("syncbn", "freeze_bn"), ("weights", "pretrained"))
 # Settings that have a meaning in some modes of the learning rate only.
@@ -75,11 +80,13 @@ def check_settings(settings: Mapping[str, Any], frozen: Sequence[str]) -> None:
         require(name, settings[name] in choices, f"choose from {', '.join(choices)}")
     for name in ("momentum", "ema_decay"):
         require(name, settings[name] < 1, "must be below 1")
+    require("class_balance", settings["class_balance"] <= 1, "must be a share of the pictures, 1 at most")
     _check_learning(settings, require)
     require("freeze", settings["freeze"] is None or bool(frozen), "names nothing")
     _check_smoothing(settings, require)
     base = settings["pretrained_base"]
-    known = base in BACKBONE_WEIGHTS or os.path.isabs(base)  # a file has an absolute path here
+    # a file has an absolute path here
+    known = base in BACKBONE_WEIGHTS or os.path.isabs(base) or is_remote(base)
     require("pretrained_base", known, f"choose from {', '.join(BACKBONE_WEIGHTS)}, or name a file")
     last = settings["epochs"] - 1
     require("start_epoch", settings["start_epoch"] <= last, f"training ends with epoch {last}")

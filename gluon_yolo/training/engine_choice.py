@@ -119,7 +119,16 @@ def make_engine(
     smoothing = config.smoothing(net.spec.num_classes)
     options = (config.momentum, config.wd, config.no_wd, smoothing, config.box_loss, config.loss_scale)
     if config.engine != TORCH:
-        return TrainStep(net, devices, *options, ema=Decay.of(config), teacher=teacher)
+        return TrainStep(
+            net,
+            devices,
+            *options,
+            ema=Decay.of(config),
+            teacher=teacher,
+            sums_gradients=config.accumulate > 1,
+            max_norm=config.clip_grad_norm,
+            optimizer=config.optimizer,
+        )
     from gluon_yolo.training.torch_step import TorchStep
 
     return TorchStep(
@@ -133,6 +142,8 @@ def make_engine(
         processes=processes,
         ema=Decay.of(config),
         teacher=teacher,
+        max_norm=config.clip_grad_norm,
+        optimizer=config.optimizer,
     )
 
 

@@ -117,7 +117,8 @@ def _estimate(
     images = together * max(1, config.num_workers) + VALIDATION_IMAGES
     processes = config.num_workers if config.loader_worker_type == "process" else 0
     beside = beside_the_network(processes, 3.0 * max(areas, default=0) * images)
-    beside += _AVERAGE * weight_bytes(net) if config.ema else 0
+    times = (_AVERAGE if config.ema else 0) + (len(contexts) if config.optimizer == "adamw" else 0)
+    beside += times * weight_bytes(net)
     return TrainMemory(net, config.data_shape, len(contexts), objects * together, beside, teacher)
 
 

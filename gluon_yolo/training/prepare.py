@@ -17,7 +17,7 @@ from gluon_yolo.evaluation.validation import Validation
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.models import zoo
-from gluon_yolo.models.build import Architecture, find_architecture
+from gluon_yolo.models.build import Architecture, find_architecture, with_spp
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.spec import Anchors
 from gluon_yolo.training.checkpoint import Checkpoint
@@ -51,7 +51,11 @@ def devices_of(gpus: str | None, cpu_devices: int) -> list[Any]:
 
 
 def architecture_of(
-    network: str, dataset: str | None, class_names: Sequence[str], resumed: RunFolder | None = None
+    network: str,
+    dataset: str | None,
+    class_names: Sequence[str],
+    resumed: RunFolder | None = None,
+    spp: bool = False,
 ) -> Architecture:
     """Return the architecture of the run's network; a resumed run has it in its folder.
 
@@ -60,6 +64,7 @@ def architecture_of(
         dataset: published data; a zoo network may have its classes.
         class_names: of the data.
         resumed: the run that is resumed.
+        spp: whether the network is to have an SPP in its neck.
 
     Raises:
         UserError: there is no such network.
@@ -68,7 +73,8 @@ def architecture_of(
         return find_architecture(resumed.model()["network"], resumed.path)
     known = [dataset] if dataset else list(zoo.DATASET_CLASSES)
     usual = [name for name in known if zoo.DATASET_CLASSES[name] == tuple(class_names)]
-    return find_architecture(network, datasets=usual)
+    found = find_architecture(network, datasets=usual)
+    return with_spp(found) if spp else found
 
 
 def settled_anchors(

@@ -29,7 +29,7 @@ def name_of_run(settings: Mapping[str, Any], network: str) -> str:
         return made_name(_folder(place).name) or made_name(network)
     from gluon_yolo.models import zoo  # a late import, because it imports mxnet
 
-    says_so = network in zoo.names() and network.endswith(f"_{settings['dataset']}")
+    says_so = network.replace("_spp_", "_") in zoo.names() and network.endswith(f"_{settings['dataset']}")
     return network if says_so else settings["dataset"]
 
 

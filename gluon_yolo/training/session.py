@@ -25,8 +25,17 @@ from gluon_yolo.training.data_parallel import check_batch_size
 from gluon_yolo.training.engine_choice import Choice, choose_engine
 from gluon_yolo.training.freeze import freeze, frozen_at_random
 from gluon_yolo.training.learnable import Learnable
+from gluon_yolo.training.length import keep_length
 from gluon_yolo.training.memory_fit import Fitted, cpu_defaults, fitted
-from gluon_yolo.training.merge import Given, Layer, Merged, decide, merge, warn_of_idle
+from gluon_yolo.training.merge import (
+    Given,
+    Layer,
+    Merged,
+    decide,
+    has_own_size,
+    merge,
+    warn_of_idle,
+)
 from gluon_yolo.training.out_of_memory import explained
 from gluon_yolo.training.plan import plan
 from gluon_yolo.training.prepare import (
@@ -36,10 +45,13 @@ from gluon_yolo.training.prepare import (
     validation_of,
 )
 from gluon_yolo.training.processes.base import Processes
+from gluon_yolo.training.recipe_auto import choose
+from gluon_yolo.training.recipes import AUTO
 from gluon_yolo.training.resumed import Data, open_resumed, opened, record_of
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.run_log import log_result, log_start, recording
 from gluon_yolo.training.setup import Origin, anchor_lines, build_network, load_starting_weights
+from gluon_yolo.training.start import Start, find_start
 from gluon_yolo.training.teacher import Teacher, keep_teacher, open_teacher
 from gluon_yolo.training.trainer import Trainer
 from gluon_yolo.training.update_lines import update_lines
@@ -126,7 +138,14 @@ def plan_new(
     processes = processes or Processes()
     choice = choose_engine(first.args, processes.member)
     data = opened(DataRequest.of(first.args), source)
-    architecture = architecture_of(first.args["network"], first.args["dataset"], data[2])
+    asked = first.args
+    architecture = architecture_of(asked["network"], asked["dataset"], data[2], spp=asked["spp"])
+    chosen: list[SettingText] = []
+    if asked["recipe"] == AUTO:
+        devices = len(choice.devices) * processes.share.world
+        auto = choose(data[0], devices, has_own_size(asked))
+        given = given._replace(chosen=auto.settings)
+        chosen = auto.lines({**from_data.values, **given.all()})
     decided = decide(given, from_data.values)
     from_network = Layer(architecture.training_flags(len(data[0]), decided), architecture.place_of)
     own = cpu_defaults(choice.devices, {**from_network.values, **decided})
@@ -140,7 +159,9 @@ def plan_new(
         if (used := {name: its[name] for name in its if name not in words and args[name] == its[name]})
     ]
     doubts = architecture.doubts(len(data[0]), decided)
-    return Plan(args, choice, architecture, data, taken, doubts, own, merged.places, processes=processes)
+    return Plan(
+        args, choice, architecture, data, [*taken, *chosen], doubts, own, merged.places, processes=processes
+    )
 
 
 def plan_resumed(folder: RunFolder, args: Args, processes: Processes | None = None) -> Plan:
@@ -199,7 +220,10 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
             )
             log.info("%s", plan(ready.config, trainer.batches, len(train_data), len(val_data)))
             if run_plan.goes_on:
+                assert run_plan.resumed is not None
                 trainer.resume()
+                if processes.is_first:
+                    keep_length(run_plan.resumed, run_plan.args)
             elif (
                 run_plan.resumed and processes.is_first
             ):  # a killed run may have written a row of its first epoch
@@ -224,9 +248,8 @@ def _ready(run_plan: Plan) -> _Ready:
     config, found = settled_anchors(asked.anchors, config, architecture, train_data)
     check_batch_size(config.batch_size, len(choice.devices))
     validation = validation_of(val_data, config, run_plan.resumed if run_plan.goes_on else None)
-    record = run_plan.resumed.model() if run_plan.resumed is not None else None
-    resumed = DetectionSpec.from_dict(record["spec"]) if record is not None else None
-    net = build_network(architecture, config, class_names, choice.contexts, resumed)
+    start = _start(run_plan, config)
+    net = build_network(architecture, config, class_names, choice.contexts, start.form)
     frozen = freeze(net, config.frozen)
     teacher = open_teacher(config, net.spec, run_plan.resumed)
     # Of several hosts, none knows the memory of the others.
@@ -238,7 +261,7 @@ def _ready(run_plan: Plan) -> _Ready:
     origin = (
         Origin(f"weights: those of {run_plan.resumed.path}")
         if run_plan.resumed is not None and run_plan.goes_on
-        else load_starting_weights(net, config)
+        else load_starting_weights(net, config, start)
     )
     random = frozen_at_random(net, origin.fresh)
     folder = run_plan.resumed or new_folder(args, config, net)
@@ -250,6 +273,13 @@ def _ready(run_plan: Plan) -> _Ready:
     lines = (*frozen, *taught, *run_plan.taken, *fit.lines, *found, *update_lines(config))
     warnings = (*run_plan.doubts, *fit.warnings, *_random_warnings(run_plan, config, random))
     return _Ready(config, net, origin, folder, validation, learnable, teacher, lines, warnings)
+
+
+def _start(run_plan: Plan, config: TrainConfig) -> Start:
+    """Return where the run's weights begin; a run that goes on has the backbone's form in its record."""
+    if run_plan.resumed is not None and run_plan.goes_on:
+        return Start(form=DetectionSpec.from_dict(run_plan.resumed.model()["spec"]).backbone)
+    return find_start(run_plan.architecture.name, config)
 
 
 def _random_warnings(run_plan: Plan, config: TrainConfig, random: Sequence[str]) -> list[SettingText]:

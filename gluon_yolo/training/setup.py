@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +11,6 @@ import numpy as np
 from gluon_yolo.data import anchors
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.errors import SettingError, SettingText, UserError
-from gluon_yolo.inference.model_files import weights_file
 from gluon_yolo.losses.terms import choose_box_loss
 from gluon_yolo.models.build import Architecture
 from gluon_yolo.models.detector import DetectionNetwork
@@ -20,8 +18,7 @@ from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.spec import Anchors, BackboneForm, DetectionSpec
 from gluon_yolo.training.assigner_choice import assigned
 from gluon_yolo.training.config import TrainConfig
-from gluon_yolo.training.config_check import BACKBONE_WEIGHTS
-from gluon_yolo.weights.form import form_for
+from gluon_yolo.training.start import Start, find_start
 from gluon_yolo.weights.load import Loaded, load_pretrained, load_weights, structural_parameters
 
 _POOR_IOU, _POOR_RECALL = 0.6, 0.9
@@ -34,7 +31,7 @@ def build_network(
     config: TrainConfig,
     class_names: Sequence[str],
     contexts: Sequence[mx.Context],
-    resumed: DetectionSpec | None = None,
+    form: BackboneForm | None = None,
 ) -> DetectionNetwork:
     """Build the network of a run, with random weights from the run's seed.
 
@@ -44,7 +41,7 @@ def build_network(
             network.
         class_names: of the data.
         contexts: the devices to initialize on.
-        resumed: of the run that goes on, whose backbone is built as it was.
+        form: of the backbone; None is that of the starting weights.
 
     Raises:
         UserError: the starting weights cannot be read, or anchors, a size, the box loss or the assigner
@@ -52,7 +49,8 @@ def build_network(
     """
     norm = "sync" if config.syncbn else "frozen" if config.freeze_bn else "bn"
     assert not isinstance(config.anchors, str)  # ``for_network`` has resolved the words
-    form = backbone_form(architecture, config) if resumed is None else resumed.backbone
+    if form is None:
+        form = find_start(architecture.name, config).form
     spec = assigned(architecture.spec, config.assigner, architecture.name)
     net = architecture.build(class_names, config.anchors, norm, len(contexts), form, spec.xy_scales)
     net.spec = dataclasses.replace(net.spec, assigner=spec.assigner)
@@ -61,18 +59,6 @@ def build_network(
     choose_box_loss(net.spec, config.box_loss)
     net.initialize_weights(ctx=list(contexts), seed=config.seed)
     return net
-
-
-def backbone_form(architecture: Architecture, config: TrainConfig) -> BackboneForm:
-    """Return the form that the starting weights of a backbone need.
-
-    Raises:
-        UserError: their file cannot be read.
-    """
-    path = config.weights or config.pretrained_base
-    if path in BACKBONE_WEIGHTS or (config.pretrained and not config.weights):
-        return BackboneForm()
-    return form_for(weights_file(Path(path)), architecture.name)
 
 
 def _check_sizes(net: DetectionNetwork, setting: str, sizes_hw: Sequence[tuple[int, int]]) -> None:
@@ -97,15 +83,21 @@ class Origin(NamedTuple):
     fresh: tuple[str, ...] = ()
 
 
-def load_starting_weights(net: DetectionNetwork, config: TrainConfig) -> Origin:
+def load_starting_weights(net: DetectionNetwork, config: TrainConfig, start: Start | None = None) -> Origin:
     """Load the weights that a run starts from.
+
+    Args:
+        net: the network, with random weights.
+        config: of the run.
+        start: the file; None finds it.
 
     Raises:
         UserError: the weights are missing, or belong to another network.
     """
+    start = find_start(net.zoo_name, config) if start is None else start
     if config.weights:
-        path = weights_file(Path(config.weights))
-        loaded = _same_network(net, load_weights(net, path, partial=True))
+        assert start.path is not None
+        loaded = _same_network(net, load_weights(net, start.path, partial=True))
         return Origin(f"weights: {loaded}", loaded.fresh)
     if config.pretrained:
         loaded = load_pretrained(net)
@@ -113,17 +105,18 @@ def load_starting_weights(net: DetectionNetwork, config: TrainConfig) -> Origin:
     everything = tuple(structural_parameters(net))
     if config.pretrained_base == "no":
         return Origin("weights: random", everything)
-    if config.pretrained_base not in BACKBONE_WEIGHTS:
-        path = weights_file(Path(config.pretrained_base))
-        loaded = load_weights(net, path, partial=True, backbone_only=True)
-        built = f"; built with {net.spec.backbone}, as these weights need" if str(net.spec.backbone) else ""
+    if start.path is not None:
+        loaded = load_weights(net, start.path, partial=True, backbone_only=True)
+        form = str(net.spec.backbone)
+        built = f"; built with {form}, as these weights need" if form else ""
         return Origin(f"backbone: {_same_network(net, loaded)}{built}", loaded.fresh)
     try:
         loaded = load_pretrained(net, backbone_only=True)
     except UserError as error:
+        reason = "; ".join((*start.reasons, str(error)))
         if config.pretrained_base == "yes":
-            raise
-        return Origin(f"weights: random, which takes more epochs: {error}", everything)
+            raise UserError(reason) from error
+        return Origin(f"weights: random, which takes more epochs: {reason}", everything)
     return Origin(f"backbone: {loaded}", loaded.fresh)
 
 

@@ -16,11 +16,13 @@ class Stop:
     Attributes:
         asked: the signal; None before one arrives.
         callback: the callback that ends the run; empty where none does.
+        ending: why the training ends after the present epoch, as a finished one; empty where it does not.
     """
 
     def __init__(self) -> None:
         self.asked: signal.Signals | None = None
         self.callback = ""
+        self.ending = ""
         self._before: dict[int, Any] = {}
 
     def __bool__(self) -> bool:

@@ -28,7 +28,10 @@ class SGD:
 
     Attributes:
         velocities: by the name of the parameter; empty where ``momentum`` is 0.
+        updates: not counted here, where no formula needs it; AdamW's does.
     """
+
+    updates = 0
 
     def __init__(
         self,
@@ -44,6 +47,11 @@ class SGD:
         self.velocities: dict[str, torch.Tensor] = {}
         if momentum:
             self.velocities = {name: torch.zeros_like(each) for name, each in parameters.items()}
+
+    @property
+    def states(self) -> dict[str, tuple[torch.Tensor, ...]]:
+        """The velocity of each parameter, by its name, in the form of all optimizers."""
+        return {name: (velocity,) for name, velocity in self.velocities.items()}
 
     @torch.no_grad()
     def step(self, learning_rate: float, scale: float = 1.0) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Union
+
 import numpy as np
 
 from gluon_yolo import parameter_io
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import gluon, nd
 from gluon_yolo.torch_compat import Tensor, nn, torch
+from gluon_yolo.training.torch_adamw import AdamW
 from gluon_yolo.training.torch_sgd import SGD
 from gluon_yolo.weights.load import structural_parameters
+
+Optimizer = Union[SGD, AdamW]
 
 
 def to_net(net: DetectionNetwork, module: nn.Module) -> None:
@@ -27,12 +32,12 @@ def from_net(net: DetectionNetwork, module: nn.Module) -> None:
         state[name].copy_(torch.from_numpy(parameter_io.array(parameter)))
 
 
-def to_trainer(net: DetectionNetwork, trainer: gluon.Trainer, optimizer: SGD, updates: int) -> None:
-    """Set velocities and update counts of a gluon trainer, as if it had made the updates itself."""
-    (updater,), settings = trainer._updaters, trainer.optimizer
+def to_trainer(net: DetectionNetwork, trainer: gluon.Trainer, optimizer: Optimizer, updates: int) -> None:
+    """Set states and update counts of a gluon trainer, as if it had made the updates itself."""
+    (updater,), settings, states = trainer._updaters, trainer.optimizer, optimizer.states
     for number, name in enumerate(_places(net, trainer)):
-        velocity = optimizer.velocities.get(name)
-        updater.states[number] = None if velocity is None else nd.array(_array(velocity))
+        arrays = tuple(nd.array(_array(each)) for each in states.get(name, ()))
+        updater.states[number] = arrays if len(arrays) > 1 else arrays[0] if arrays else None
         updater.states_synced[number] = True
     settings._all_index_update_counts = {0: dict.fromkeys(range(len(trainer._params)), updates)}
     settings._index_update_count = settings._all_index_update_counts[0]
@@ -40,13 +45,16 @@ def to_trainer(net: DetectionNetwork, trainer: gluon.Trainer, optimizer: SGD, up
 
 
 @torch.no_grad()
-def from_trainer(net: DetectionNetwork, trainer: gluon.Trainer, optimizer: SGD) -> int:
-    """Set velocities to those of a gluon trainer, and return the number of updates it has made."""
-    states = trainer._updaters[0].states
+def from_trainer(net: DetectionNetwork, trainer: gluon.Trainer, optimizer: Optimizer) -> int:
+    """Set states to those of a gluon trainer, and return the number of updates it has made."""
+    states, own = trainer._updaters[0].states, optimizer.states
     for number, name in enumerate(_places(net, trainer)):
-        if states.get(number) is not None and name in optimizer.velocities:
-            optimizer.velocities[name].copy_(torch.from_numpy(states[number].asnumpy()))
-    return trainer.optimizer.num_update
+        saved = states.get(number)
+        for array, each in zip(saved if isinstance(saved, tuple) else (saved,), own.get(name, ())):
+            if array is not None:
+                each.copy_(torch.from_numpy(array.asnumpy()))
+    optimizer.updates = trainer.optimizer.num_update
+    return optimizer.updates
 
 
 def _places(net: DetectionNetwork, trainer: gluon.Trainer) -> list[str]:

@@ -17,7 +17,6 @@ from gluon_yolo.inference.runtimes.torch import TorchRuntime
 from gluon_yolo.losses import make_loss
 from gluon_yolo.losses.distillation import DistillationLoss
 from gluon_yolo.models.detector import DetectionNetwork
-from gluon_yolo.mxnet_compat import gluon
 from gluon_yolo.pytorch.batch_norm import batch_norms, forget_statistics, update_statistics
 from gluon_yolo.pytorch.gradient_sum import GradientSum
 from gluon_yolo.pytorch.module import block_module
@@ -25,10 +24,14 @@ from gluon_yolo.text import first_line
 from gluon_yolo.torch_compat import Tensor, nn, torch
 from gluon_yolo.training import torch_precision, torch_state
 from gluon_yolo.training.engine import NotFinite
+from gluon_yolo.training.mxnet_adamw import AdamW as GluonAdamW
+from gluon_yolo.training.mxnet_adamw import make_trainer
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.step import NO_DECAY
 from gluon_yolo.training.teacher import Teacher
+from gluon_yolo.training.torch_adamw import AdamW
 from gluon_yolo.training.torch_average import TorchAverage
+from gluon_yolo.training.torch_gradients import clip_gradients
 from gluon_yolo.training.torch_sgd import SGD
 from gluon_yolo.training.torch_teacher import TorchTeacher
 from gluon_yolo.training.weight_average import Decay
@@ -58,6 +61,8 @@ class TorchStep:
         deterministic: whether a GPU is to give the same bits in every run.
         processes: which train together; each has a share of the batch.
         ema: how fast the moving average of the weights forgets; None keeps none.
+        max_norm: of the gradient of an update, which is shortened to it; 0 is no limit.
+        optimizer: ``sgd`` or ``adamw``.
         seed: of the random numbers of a step (dropout); a resumed training goes on with the same ones.
         dtype: of weights and arithmetic; float64 is for tests.
         teacher: whose predictions on each batch are targets too; None is none.
@@ -92,6 +97,8 @@ class TorchStep:
         processes: Processes | None = None,
         ema: Decay | None = None,
         teacher: Teacher | None = None,
+        max_norm: float = 0.0,
+        optimizer: str = "sgd",
     ):
         if not 0 < loss_scale < float("inf"):
             raise ValueError(f"loss_scale: expected a number above 0, got {loss_scale}")
@@ -120,10 +127,11 @@ class TorchStep:
         self._gradients = GradientSum(self.module.parameters(), self._group)
         self._has_dropout = any(isinstance(layer, nn.Dropout) for layer in self.module.modules())
         trained = {p.name: p for p in structural_parameters(net).values() if p.grad_req != "null"}
-        settings = {"learning_rate": 0.0, "momentum": momentum, "wd": wd}
-        self.trainer = gluon.Trainer(trained, "sgd", settings, kvstore="local")
+        self.trainer = make_trainer(trained, optimizer, momentum, wd, kvstore="local")
         self.optimizer = self._new_optimizer()
         self._updates = 0
+        self._batches, self._images = 0, 0  # since the last update
+        self._max_norm = max_norm
         self._is_ahead = False
 
     @property
@@ -136,7 +144,7 @@ class TorchStep:
         """The name of the device."""
         return [str(self.device)]
 
-    def __call__(self, batch: Batch, learning_rate: float) -> np.ndarray:
+    def __call__(self, batch: Batch, learning_rate: float, updates: bool = True) -> np.ndarray:
         """Train on one batch.
 
         The only wait for a GPU is for the losses, before the backward pass is started.
@@ -144,6 +152,7 @@ class TorchStep:
         Args:
             batch: this process's share of it, of one size in all processes.
             learning_rate: of this step.
+            updates: whether weights are updated, by the mean gradient of all images since the last time.
 
         Returns:
             The losses in the order of ``loss_names``, means over the images of the whole batch.
@@ -154,6 +163,7 @@ class TorchStep:
         self.module.train()
         if self._has_dropout:
             drawn = (self._seed * 1_000_003 + self._updates) * self._group.world + self._group.rank
+            drawn += self._batches << 40
             torch.manual_seed(drawn % 2**63)
         with _compiling():
             losses = self._forward(self._on_device(batch.images), batch)
@@ -163,19 +173,29 @@ class TorchStep:
             is_bad = not bool(torch.isfinite(losses.mean(dim=1)).all())
             names = self.processes.names_of(batch.names, is_bad)
             raise NotFinite(dataclasses.replace(batch, names=names), self.loss_names, numbers)
+        self._gradients.waits = not updates
         losses.backward(torch.full_like(losses, self.loss_scale))
-        self._gradients.finish()
-        self.trainer.set_learning_rate(learning_rate)
-        images = len(batch.images) * self._group.world
-        scale = self.trainer._scale / (images * self.loss_scale)
-        self.trainer.optimizer.rescale_grad = scale
-        self.optimizer.step(learning_rate, scale)
+        self._batches += 1
+        self._images += len(batch.images) * self._group.world
+        if updates:
+            self._update(learning_rate)
         update_statistics(self.module)
-        self._updates += 1
-        if self.average:
+        if updates and self.average:
             self.average.update(self._updates)
         self._is_ahead = True
         return numbers
+
+    def _update(self, learning_rate: float) -> None:
+        """Update the weights."""
+        self._gradients.finish()
+        self.trainer.set_learning_rate(learning_rate)
+        scale = self.trainer._scale / (self._images * self.loss_scale)
+        self.trainer.optimizer.rescale_grad = scale
+        if self._max_norm:
+            clip_gradients(self.module.parameters(), self._max_norm / scale)
+        self.optimizer.step(learning_rate, scale)
+        self._updates += 1
+        self._batches, self._images = 0, 0
 
     def _on_device(self, array: np.ndarray) -> Tensor:
         """Return an array on the device; a GPU copies it while this process goes on."""
@@ -234,16 +254,21 @@ class TorchStep:
 
     def from_net(self) -> None:
         """Continue with the weights, statistics and velocities of the Gluon network and of ``trainer``."""
+        for parameter in self.module.parameters():
+            parameter.grad = None
+        self._batches, self._images = 0, 0
         torch_state.from_net(self.net, self.module)
         self.optimizer = self._new_optimizer()
         self._updates = torch_state.from_trainer(self.net, self.trainer, self.optimizer)
         self._is_ahead = False
 
-    def _new_optimizer(self) -> SGD:
-        """Return the optimizer with the settings of ``trainer`` and without velocities."""
+    def _new_optimizer(self) -> torch_state.Optimizer:
+        """Return the optimizer with the settings of ``trainer`` and without its states."""
         parameters = dict(self.module.named_parameters())
         no_decay = [name for name in parameters if self._no_wd and name.endswith(NO_DECAY)]
         settings = self.trainer.optimizer
+        if isinstance(settings, GluonAdamW):
+            return AdamW(parameters, settings.beta1, settings.wd, no_decay)
         return SGD(parameters, settings.momentum, settings.wd, no_decay)
 
     def predictor(self, size_hw: tuple[int, int], **options: Any) -> Predictor:

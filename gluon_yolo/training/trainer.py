@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shlex
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -13,9 +12,7 @@ import numpy as np
 
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loading.collate import Batch
-from gluon_yolo.data.loading.loader import TrainLoader
-from gluon_yolo.data.transforms import augmentation
-from gluon_yolo.errors import SettingError, SettingText, UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.evaluation.validation import Validation
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.training import rng_state
@@ -30,10 +27,21 @@ from gluon_yolo.training.out_of_memory import too_large
 from gluon_yolo.training.pace import is_validated
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.run_dir import RunFolder
+from gluon_yolo.training.run_end import (
+    Diverged,
+    failed,
+    log_ended,
+    log_more_epochs,
+    log_rolled_back,
+    log_stopped,
+)
 from gluon_yolo.training.state import Progress
 from gluon_yolo.training.teacher import Teacher
+from gluon_yolo.training.train_loader import log_sampling, make_loader
 
 log = logging.getLogger("gluon_yolo")
+
+LOWER_RATE = 0.5  # factor of the learning rate at each roll-back
 
 
 class Trainer:
@@ -75,13 +83,13 @@ class Trainer:
     ):
         self.processes = processes or Processes()
         own, given = map(self.processes.callbacks, (built_in(config), callbacks))
-        self.callbacks = CallbackList(own, given, self._ended)
+        self.callbacks = CallbackList(own, given, self._failed)
         self.config = config
         self._net = net
         self.validation = validation
         self.folder = folder
         self.stop = self.processes.stop
-        self.loader = _loader(config, train_data, net, self.processes)
+        self.loader = make_loader(config, train_data, net, self.processes)
         self.batches = config.batches(len(self.loader))
         self.schedule = config.schedule(self.batches)
         self.step: Engine = make_engine(config, net, devices, self.processes, teacher)
@@ -104,14 +112,7 @@ class Trainer:
         self.validation_images: np.ndarray | None = None
         self.error: BaseException | None = None
         rng_state.seed(config.seed)
-        if config.mixup and not config.mixup_in(0):
-            log.warning(
-                "%s",
-                SettingText(
-                    f"mixup: never on: the last {config.no_mixup_epochs} of {config.epochs} epochs go "
-                    "without; give fewer {no_mixup_epochs}"
-                ),
-            )
+        log_sampling(config, self.loader)
 
     @property
     def net(self) -> DetectionNetwork:
@@ -125,6 +126,15 @@ class Trainer:
         Raises:
             UserError: it is missing or damaged, or belongs to another network or to other data.
         """
+        had = self._restore().schedule["total_epochs"]
+        if had != self.config.epochs:
+            rates = self.learning_rate, self._scheduled_rate()
+            log_more_epochs(had, self.config.epochs, self.progress, *rates)
+        self.progress.schedule = self.schedule.to_dict()
+        log.info("resuming at epoch %d, batch %d", self.progress.epoch, self.progress.batch)
+
+    def _restore(self) -> Progress:
+        """Restore the run's last checkpoint, and return its position."""
         net = self._net
         progress = self.checkpoint.load(net, self.step.trainer, net.zoo_name, net.spec.class_names)
         self.step.from_net()
@@ -146,7 +156,21 @@ class Trainer:
         if self.processes.is_first:
             self.folder.metrics.keep_before(progress.epoch)
         self.callbacks.load_state_dict(progress.callbacks)
-        log.info("resuming at epoch %d, batch %d", progress.epoch, progress.batch)
+        return progress
+
+    def _roll_back(self, error: Diverged) -> None:
+        """Restore the last checkpoint, and lower the learning rate from there on.
+
+        Raises:
+            SettingError: there is no checkpoint, or the run was rolled back often enough.
+        """
+        where, tries = self.progress, self.progress.rollbacks + 1
+        if tries > self.config.rollbacks or not self.checkpoint.exists():
+            advice = "Try a lower {lr} or more {warmup_epochs}, and look at the pictures' boxes"
+            raise SettingError(f"{self._failed(str(error))}. {advice}") from error
+        self._restore()
+        self.progress.rollbacks = tries
+        log_rolled_back(str(error), where, self.progress, LOWER_RATE**tries, tries, self.config.rollbacks)
 
     def run(self) -> dict[str, Any] | None:
         """Train to the end.
@@ -155,17 +179,24 @@ class Trainer:
             The numbers of the last validation; None if the training is stopped early.
 
         Raises:
-            UserError: a loss is not finite, or an image cannot be read any more.
+            UserError: a loss is not finite, also after the roll-backs, or an image cannot be read any more.
         """
         with self.stop, self.loader, self.callbacks.training(self), self._keeping_error():
-            for epoch in range(self.progress.epoch, self.config.epochs):
-                self._train_epoch(epoch)
-                if not self.should_stop:
-                    self._finish_epoch()
-                self._save()
+            while self.progress.epoch < self.config.epochs:
+                try:
+                    self._train_epoch(self.progress.epoch)
+                    if not self.should_stop:
+                        self._finish_epoch()
+                    self._save()
+                except Diverged as error:
+                    self._roll_back(error)
+                    continue
                 self.processes.settle()
+                if self.has_ended:
+                    log_ended(*(self.stop.ending, self.progress, self.config.epochs, self.learning_rate))
+                    break
                 if self.should_stop and self.progress.epoch < self.config.epochs:
-                    self._log_stopped()
+                    log_stopped(self.stop.by, self.progress, self.folder)
                     return None
         return self.result
 
@@ -183,23 +214,31 @@ class Trainer:
         self.epoch, progress = epoch, self.progress
         self.metric_logger = MetricLogger(self.step.loss_names, self.batches, progress.batch, progress.losses)
         self.callbacks.call("on_epoch_begin", self)
-        batches = self.loader.epoch(epoch, progress.batch, self.config.mixup_in(epoch))
+        config = self.config
+        batches = self.loader.epoch(epoch, progress.batch, config.mixup_in(epoch), config.mosaic_in(epoch))
         with contextlib.closing(batches):
             for batch in islice(batches, self.batches - progress.batch):
                 self._train_step(batch)
-                if self.should_stop:
+                if self.should_stop and self._is_updated_after(self.progress.batch):
                     break
         self.callbacks.call("on_steps_end", self)
         self.processes.settle()
 
+    def _scheduled_rate(self) -> float:
+        """Return the learning rate of the next step, lowered by each roll-back."""
+        return self.schedule(self.progress.step + 1) * LOWER_RATE**self.progress.rollbacks
+
     def _train_step(self, batch: Batch) -> None:
         """Train one batch, and update the progress."""
-        self.batch, self.learning_rate = batch, self.schedule(self.progress.step + 1)
+        self.batch, self.learning_rate = batch, self._scheduled_rate()
         self.callbacks.call("on_step_begin", self)
         try:
-            losses = self.step(batch, self.learning_rate)
+            if self._is_updated_after(self.progress.batch + 1):
+                losses = self.step(batch, self.learning_rate)
+            else:
+                losses = self.step(batch, self.learning_rate, updates=False)
         except NotFinite as error:
-            raise self._diverged(str(error)) from error
+            raise Diverged(str(error)) from error
         self.losses = dict(zip(self.step.loss_names, losses.tolist()))
         self.metric_logger.add(losses, self.config.batch_size)
         self.progress.step += 1
@@ -208,11 +247,16 @@ class Trainer:
         self.callbacks.call("on_step_end", self)
         self.batch = None
 
+    def _is_updated_after(self, batches: int) -> bool:
+        """Return whether weights are updated after a number of batches of an epoch: always after its last."""
+        return batches % self.config.accumulate == 0 or batches == self.batches
+
     def _finish_epoch(self) -> None:
         """Validate where it is due, and set the progress to the next epoch."""
         self.step.share_statistics()
         self._refuse_diverged()
-        if is_validated(self.epoch, self.config.epochs, self.config.val_interval):
+        is_last = bool(self.stop.ending)
+        if is_last or is_validated(self.epoch, self.config.epochs, self.config.val_interval):
             with self.step.averaged():
                 self.callbacks.call("on_validation_begin", self)
                 measured = self.validation.measure(self.step.predictor, self.processes.gathering)
@@ -224,9 +268,11 @@ class Trainer:
     def _save(self) -> None:
         self._refuse_diverged()
         self.progress.callbacks = self.callbacks.state_dict()
+        self.progress.ended = self.stop.ending if self.has_ended else ""
         average = self.step.average.arrays() if self.step.average else None
         self.checkpoint.save(self.net, self.step.trainer, self.progress, average)
-        self.callbacks.call("on_checkpoint", self)
+        with self.step.averaged():
+            self.callbacks.call("on_checkpoint", self)
 
     @property
     def should_stop(self) -> bool:
@@ -240,49 +286,30 @@ class Trainer:
         else:
             self.stop.callback = ""
 
-    def _log_stopped(self) -> None:
-        at = f"epoch {self.progress.epoch}, batch {self.progress.batch}"
-        command = f"gluon-yolo train --resume {shlex.quote(str(self.folder.path))}"
-        log.info("stopped by %s at %s; go on with: %s", self.stop.by, at, command)
+    def end(self, reason: str) -> None:
+        """End the training after the present epoch, as a finished one.
+
+        Args:
+            reason: for the log, and for the checkpoint.
+        """
+        self.stop.ending = self.stop.ending or reason
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the present epoch is over, and is the last one because of :meth:`end`."""
+        return bool(self.stop.ending) and self.epoch < self.progress.epoch < self.config.epochs
 
     def _refuse_diverged(self) -> None:
-        """Raise a UserError if the weights are not finite, before they replace good ones on disk."""
+        """Raise Diverged if the weights are not finite, before they replace good ones on disk."""
         if not self.step.is_finite():
-            raise self._diverged("the weights are no longer finite numbers")
-
-    def _diverged(self, what: str) -> UserError:
-        """Return the error of a diverged training, with what is saved of it."""
-        advice = "Try a lower {lr} or more {warmup_epochs}, and look at the pictures' boxes"
-        return SettingError(f"{self._ended(what)}. {advice}")
+            raise Diverged("the weights are no longer finite numbers")
 
     def too_large(self) -> str:
         """Return the message of a training that ran out of memory."""
         devices = self.step.devices
         what, advice = too_large(self.config, devices, len(devices) * self.processes.share.world)
-        return f"{self._ended(what)}. {advice}"
+        return f"{self._failed(what)}. {advice}"
 
-    def _ended(self, what: str) -> str:
-        """Return where and why the training ended, and what is saved of it."""
-        kept = "nothing was saved before"
-        if self.checkpoint.exists():
-            saved = self.checkpoint.read()
-            kept = f"{self.checkpoint.last} keeps the state of epoch {saved.epoch}, batch {saved.batch}"
-        at = f"epoch {self.progress.epoch}, batch {self.progress.batch}"
-        return f"{at}: {what}. Training stopped; {kept}"
-
-
-def _loader(
-    config: TrainConfig, train_data: Dataset, net: DetectionNetwork, processes: Processes
-) -> TrainLoader:
-    return TrainLoader(
-        train_data,
-        augmentation(config.augment),
-        net.spec,
-        config.batch_size,
-        config.sizes_hw,
-        seed=config.seed,
-        workers=config.num_workers,
-        resize_interval=config.shape_interval,
-        worker_type=config.loader_worker_type,
-        share=processes.share,
-    )
+    def _failed(self, what: str) -> str:
+        """Return where and why the training failed, and what is saved of it."""
+        return failed(what, self.progress, self.checkpoint)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gluon_yolo import mxnet_compat, parameter_io
+from gluon_yolo import parameter_io
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.data.anchors import format_anchors
 from gluon_yolo.errors import SettingError, UserError
@@ -20,6 +20,7 @@ from gluon_yolo.spec import Anchors
 from gluon_yolo.text import counted
 from gluon_yolo.weights.file import EXPORTED, WeightsFile
 from gluon_yolo.weights.gluoncv import published_name
+from gluon_yolo.weights.gluoncv_store import store_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,19 +147,7 @@ def load_pretrained(net: DetectionNetwork, backbone_only: bool = False) -> Loade
     if name is None:
         what = "its backbone" if backbone_only else "it"
         raise UserError(f"{net.zoo_name}: GluonCV publishes no weights of {what}; give a file with --weights")
-    store = mxnet_compat.gluoncv().model_zoo.model_store
-    if name not in store._model_sha1:
-        raise UserError(f"GluonCV publishes no weights named {name}; give a file with --weights")
-    try:
-        path = store.get_model_file(name)
-    except Exception as error:  # any error of requests, urllib3, portalocker or GluonCV
-        home = os.environ.get("MXNET_HOME", "~/.mxnet")
-        wanted = os.path.join(home, "models", f"{name}-{store.short_hash(name)}.params")
-        raise UserError(
-            f"{wanted}: not there and could not be downloaded ({type(error).__name__}); "
-            "put it there, name a file with --weights, or start without: --pretrained-base no"
-        ) from error
-    return load_weights(net, path, partial=True)
+    return load_weights(net, store_file(name), partial=True)
 
 
 def _backbone_of(net: DetectionNetwork, file: WeightsFile) -> WeightsFile:

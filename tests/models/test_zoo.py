@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.errors import UserError
 from gluon_yolo.models import zoo
+from gluon_yolo.models.layers import make_norm
+from gluon_yolo.models.necks import SPP
 from gluon_yolo.mxnet_compat import mx, nd
 from gluon_yolo.spec import DEFAULT_ANCHORS
 
@@ -73,6 +76,8 @@ SPELLINGS = [
     ("YOLO3 MobileNetV2 0.25", "custom", "yolo3_mobilenetv2_0.25_custom"),
     ("darknet53", "coco", "yolo3_darknet53_coco"),
     ("YOLO3_DarkNet53_VOC", "custom", "yolo3_darknet53_voc"),
+    ("mobilenet1_0_spp", "voc", "yolo3_mobilenet1.0_spp_voc"),
+    ("yolo3_mobilenetv2_0.5_spp_custom", "voc", "yolo3_mobilenetv2_0.5_spp_custom"),
     ("fastestv2", "coco", "yolo_fastestv2_coco"),
     ("Yolo-FastestV2", "custom", "yolo_fastestv2_custom"),
 ]
@@ -85,6 +90,53 @@ def test_spellings(spelling, dataset, full):
 
 def test_no_two_names_are_spelled_alike():
     assert len({zoo.canonical(name) for name in zoo.names()}) == len(zoo.names())
+
+
+def test_an_spp():
+    """The pooled maps go through one more convolution; all other layers keep their names and shapes."""
+    plain, other = (zoo.build(f"mobilenetv2_0.25{ending}", ["cat"]) for ending in ("", "_spp"))
+    assert (plain.zoo_name, other.zoo_name) == tuple(
+        f"yolo3_mobilenetv2_0.25{e}_custom" for e in ("", "_spp")
+    )
+    shapes, others = (
+        {name: p.shape for name, p in net._collect_params_with_prefix().items()} for net in (plain, other)
+    )
+    own = {name for name in others if name not in shapes}
+    assert {name.rpartition(".")[0] for name in own} == {f"neck.blocks.0.spp.narrow.{n}" for n in (0, 1)}
+    assert others["neck.blocks.0.spp.narrow.0.weight"] == (256, 1024, 1, 1)
+    assert {name: others[name] for name in shapes} == shapes
+    place = other.layer_names.index("neck.blocks.0.spp.narrow.0")
+    assert other.layer_names[place - 1 : place + 2 : 2] == (
+        "neck.blocks.0.body.2.0",
+        "neck.blocks.0.body.3.0",
+    )
+    assert tuple(name for name in other.layer_names if ".spp." not in name) == plain.layer_names
+    assert zoo.with_spp(other.zoo_name) == other.zoo_name and other.family == plain.family
+
+
+def test_the_pools_of_an_spp():
+    """Each output of the pyramid is the largest value within 0, 2, 4 or 6 cells."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(0, 1, (1, 16, 9, 15)).astype(np.float32)
+    block = SPP(16, make_norm("bn"))
+    block.initialize()
+    joined = []
+    block.narrow.register_forward_pre_hook(lambda _, inputs: joined.append(inputs[0].asnumpy()))
+    block(nd.array(values))
+    for radius, found in zip((6, 4, 2, 0), np.split(joined[0], 4, axis=1)):
+        for row in range(9):
+            for column in range(15):
+                rows, columns = (slice(max(0, at - radius), at + radius + 1) for at in (row, column))
+                np.testing.assert_array_equal(
+                    found[0, :, row, column], values[0, :, rows, columns].max(axis=(1, 2))
+                )
+
+
+def test_no_spp_elsewhere():
+    with pytest.raises(UserError, match="is for YOLOv3's neck; yolo_fastestv2_voc has another one"):
+        zoo.with_spp("yolo_fastestv2_voc")
+    with pytest.raises(UserError, match="unknown network 'fastestv2_spp'"):
+        zoo.canonical("fastestv2_spp")
 
 
 # an unknown name, the first suggestion

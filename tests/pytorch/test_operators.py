@@ -133,7 +133,8 @@ CASES = [
     ("zeros_like", S.zeros_like(x) + y, {"x": ROWS, "y": ROWS}),
     ("Dropout of nothing", S.Dropout(x, p=0.0), {"x": ROWS}),
     *((f"{name}", getattr(S, name)(x), {"x": ROWS})
-      for name in ("abs", "arctan", "exp", "relu", "sigmoid", "square", "tanh")),
+      for name in ("abs", "arctan", "exp", "floor", "relu", "sigmoid", "square", "tanh")),
+    ("log", S.log(x * x + 0.1), {"x": MAP}),
     *((f"{form}_{name}", getattr(S, f"{form}_{name}")(x, y),
        {"x": ROWS, "y": (whole(2, 6, 5, seed=4) if form == "elemwise" else whole(2, 1, 5, seed=3)) + 0.5})
       for form, name in itertools.product(("elemwise", "broadcast"), ("add", "sub", "mul", "div"))),

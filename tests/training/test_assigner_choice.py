@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.inference.model_record import ModelRecord, find_model_record
+from gluon_yolo.inference.model_files import find_model_record
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.mxnet import from_record
 from gluon_yolo.models.build import find_architecture
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.training.assigner_choice import YOLO3_ASSIGNERS, assigned, assigner_line
 from gluon_yolo.training.config import TrainConfig
+from gluon_yolo.training.prepare import architecture_of
 from gluon_yolo.training.setup import build_network
 from tests.models.darknet import small
 from tests.printed import refused
@@ -32,6 +34,7 @@ RANGES = [
     ("auto", (1, 1.05, 2.5)),
     ("best_shape", (1, 1.05, 2.5)),
     ("overlap", (1, 1.05, 2.5)),
+    ("dynamic", (2, 2, 2.5)),
     ("neighbours", (2, 2, 2.5)),  # half a cell on each side of the cell; a larger range stays
 ]
 
@@ -86,9 +89,33 @@ def test_a_run_its_record_and_its_export(data, tmp_path, assigner):
     net = from_record(record, run, run / "weights" / "best.params")
     assert net.spec.xy_scales == ranges
     out = tmp_path / "model"
-    assert main(["export", str(run), "--format", "symbol", "--out", str(out)]) == 0
+    assert main(["export", str(run), "--format", "symbol,onnx,ncnn", "--out", str(out)]) == 0
     assert ModelRecord.read(find_model_record(out)).spec.xy_scales == ranges
     assert f"assigner: {assigner}" in (run / "log.txt").read_text()
+
+
+def test_a_run_with_an_spp(data, tmp_path):
+    """The run keeps the network's name, by which it is resumed, opened and exported."""
+    status, _ = start_run(data, tmp_path, "--epochs", "1", "--spp")
+    run = tmp_path / "yolo3_mobilenet0.25_spp_custom-1"
+    record = ModelRecord.read(run / "model.json")
+    assert status == 0 and record.network == "yolo3_mobilenet0.25_spp_custom"
+    names = mx.nd.load(str(run / "weights" / "best.params"))
+    assert "neck.blocks.0.spp.narrow.0.weight" in names
+    assert main(["export", str(run), "--format", "symbol,onnx,ncnn", "--out", str(tmp_path / "model")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        ("fastestv2", "--spp: is for YOLOv3's neck; yolo_fastestv2_custom has another one: leave it out"),
+        ("CFG", "--spp: small is described by a cfg: write the layers into that"),
+    ],
+)
+def test_an_spp_elsewhere(tmp_path, network, said):
+    (tmp_path / "small.cfg").write_text(small.SMALL)
+    with refused(said):
+        architecture_of(network.replace("CFG", str(tmp_path / "small.cfg")), None, ("cat",), spp=True)
 
 
 def test_the_usual_assigner_by_name_changes_nothing(data, tmp_path):

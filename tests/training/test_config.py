@@ -54,6 +54,10 @@ def settings(**values) -> TrainConfig:
         (dict(target_lr=-1.0, lr_mode="poly"), "--target-lr -1.0: must be 0 or more"),
         (dict(target_lr=0.1), "--target-lr 0.1: needs --lr-mode poly or cosine"),
         (dict(cosine_epochs=9, lr_mode="poly"), "--cosine-epochs 9: needs --lr-mode cosine"),
+        (dict(optimizer="lion"), "--optimizer lion: choose from sgd, adamw"),
+        (dict(accumulate=0), "--accumulate 0: must be 1 or more"),
+        (dict(shape_interval=0), "--shape-interval 0: must be 1 or more"),
+        (dict(clip_grad_norm=-1.0), "--clip-grad-norm -1.0: must be 0 or more"),
         (dict(ema_decay=1.0), "--ema-decay 1.0: must be below 1"),
         (dict(ema_decay=-0.1), "--ema-decay -0.1: must be 0 or more"),
         (dict(ema_ramp_up=float("inf")), "--ema-ramp-up inf: must be 0 or more, and finite"),
@@ -331,3 +335,9 @@ def test_paths_are_taken_as_paths(tmp_path):
     assert (config.data, config.weights) == ("my_data", "a/b.params")
     config.save(tmp_path / "mine.yaml")
     assert TrainConfig.load(tmp_path / "mine.yaml") == config
+
+
+def test_mosaic_ends_before_the_last_epochs():
+    closed = settings(epochs=5, no_mosaic_epochs=2)
+    assert [closed.mosaic_in(epoch) for epoch in range(5)] == [True, True, True, False, False]
+    assert all(settings(epochs=5).mosaic_in(epoch) for epoch in range(5))

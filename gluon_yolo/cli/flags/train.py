@@ -10,12 +10,12 @@ from typing import Any
 from gluon_yolo.cli.calling import flag_of
 from gluon_yolo.cli.flags.data import add_data_arguments
 from gluon_yolo.cli.flags.engine import add_engine_arguments, add_process_arguments
+from gluon_yolo.cli.flags.losses import add_loss_arguments
 from gluon_yolo.cli.flags.setting import add_setting as _add
 from gluon_yolo.cli.parser import Joined
 from gluon_yolo.data.transforms import TRANSFORMS
-from gluon_yolo.spec import BOX_LOSSES
 from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
-from gluon_yolo.training.config_check import ASSIGNER_CHOICES, VAL_METRICS, WORKER_TYPES
+from gluon_yolo.training.config_check import VAL_METRICS, WORKER_TYPES
 from gluon_yolo.training.config_forms import PROFILED
 from gluon_yolo.training.lr_schedule import MODES
 from gluon_yolo.training.recipes import RECIPES
@@ -38,7 +38,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     _add_sizes(parser.add_argument_group("input sizes and anchors"))
     _add_start(parser.add_argument_group("starting weights, and what stays as it is"))
     _add_rate(parser.add_argument_group("length and learning rate"))
-    _add_losses(parser.add_argument_group("losses and regularisation"))
+    add_loss_arguments(parser.add_argument_group("losses and regularisation"))
     devices = parser.add_argument_group("devices and speed")
     add_engine_arguments(devices)
     _add_devices(devices)
@@ -94,6 +94,7 @@ def _add_first(group: Any) -> None:
         "go on with a run that was stopped, to the same weights as without the break. Its settings are those "
         "of its args.json; only --gpus, --cpu-devices, --memory, -j and --worker-type may be given anew, the "
         "--engine with its --precision, --compile and --deterministic, --hosts and what belongs to them, "
+        "more --epochs, --patience and --hours, "
         "--report, --tensorboard and --jsonl, and where its data lies by now: --data, --data-root, "
         "--classes, --class-map; and its --teacher. "
         "With FILE, a .params file: start a run from it, at --start-epoch"
@@ -129,17 +130,23 @@ def _add_sizes(group: Any) -> None:
         "as `gluon-yolo data anchors` finds them, for boxes that are all small, or long and thin, in long "
         "trainings; or its file; or a list such as 10,13,16,30,33,23 (default: own)"
     )
+    pyramid = (
+        "a spatial pyramid pooling in YOLOv3's neck, as in yolov3-spp: each cell of the coarsest level sees "
+        "the largest values around it; the network is then called NAME_spp"
+    )
     _add(group, "--random-shapes", metavar="N,HxW", help=shapes)
     _add(group, "--shape-interval", help="batches of one drawn size in a row")
     _add(group, "--no-random-shape", help=fixed)
+    _add(group, "--spp", help=pyramid)
     _add(group, "--anchors", metavar="own|better|auto|FILE|LIST", help=anchors)
 
 
 def _add_start(group: Any) -> None:
     whole = "start from GluonCV's weights of the whole detector, or, with FILE, as --weights FILE"
     base = (
-        "start the backbone from GluonCV's ImageNet weights; auto: if they can be had. Or from the backbone "
-        "in FILE, of any kind that --weights takes"
+        "start the backbone from published ImageNet weights (`gluon-yolo weights` lists them); auto: if they "
+        "can be had. Or from the backbone in FILE, of any kind that --weights takes, or torchvision's or "
+        "timm's (.pth, .safetensors); in URL#sha256=HEX; or in OWNER/NAME on Hugging Face"
     )
     frozen = (
         "keep these as they are loaded, where there are very few pictures: the first N layers (of a darknet "
@@ -147,7 +154,7 @@ def _add_start(group: Any) -> None:
         "backbone; several with commas between"
     )
     statistics = "keep batch normalisation as the loaded weights have it, for batches of one or two pictures"
-    _add(group, "--pretrained-base", metavar="auto|yes|no|FILE", help=base)
+    _add(group, "--pretrained-base", metavar="auto|yes|no|FILE|URL|NAME", help=base)
     _add(group, "--pretrained", nargs="?", const=True, metavar="FILE", help=whole)
     _add(group, "--freeze", action=Joined, metavar="N|NAME", help=frozen)
     _add(group, "--freeze-bn", help=statistics)
@@ -177,61 +184,6 @@ def _add_rate(group: Any) -> None:
     _add(group, "--num-samples", help="pictures per epoch, drawn anew for each; 0 or -1: all")
 
 
-def _add_losses(group: Any) -> None:
-    mixup = "lay pairs of pictures over each other: for thousands of pictures and many epochs"
-    smooth = (
-        "how much: an object's own class is told 1 - S, every other one S, which those of a softmax share "
-        "(default: GluonCV's, the smaller of 1/40 and one over the classes)"
-    )
-    boxes = "of boxes: YOLOv3's, centre and size apart, or by overlap; auto: the network's own"
-    ema = (
-        "validate, save and export the moving average of the weights, which is steadier than the weights; "
-        "also for noisy losses and high rates"
-    )
-    decay = "share of the average that an update keeps: 0.999 averages over about 1000 updates; less for few"
-    ramp_up = (
-        "updates in which this share grows to two thirds of it, so that first weights are soon forgotten"
-    )
-    anchors = (
-        "which anchors learn an object, with YOLOv3's heads. best_shape: the one of the nearest shape, in "
-        "the cell of its centre, as YOLOv3 does; neighbours: the same in the two nearest cells as well; "
-        "overlap: all whose shapes overlap it by 0.213. auto: the network's own"
-    )
-    scale = "multiply the losses by it before the backward pass, and divide the gradients, against underflow"
-    teacher = (
-        "learn from a larger detector too, which sees the same changed pictures: a run of its own on this "
-        "data (RUN, RUN/best, RUN/last), an imported or exported model's folder, or, with --teacher-weights, "
-        "a network's name or a darknet .cfg. Its classes must be the data's, in any order"
-    )
-    taught = "weights of a --teacher that is a network's name or a .cfg, such as darknet's .weights"
-    known = "class names of that teacher, in the order of its training, one a line"
-    share = "how much the teacher's losses count beside those of the annotations"
-    _add(group, "--teacher", metavar="RUN|CFG", help=teacher)
-    _add(group, "--teacher-weights", metavar="FILE", help=taught)
-    _add(group, "--teacher-classes", metavar="FILE", help=known)
-    _add(group, "--distil-weight", metavar="W", help=share)
-    _add(group, "--box-loss", choices=BOX_LOSSES, help=boxes)
-    _add(group, "--assigner", choices=ASSIGNER_CHOICES, help=anchors)
-    _add(group, "--mixup", help=mixup)
-    _add(group, "--no-mixup-epochs", help="epochs without mixup at the end")
-    _add(
-        group, "--label-smooth", help="soften class targets, where classes are easily mistaken for each other"
-    )
-    _add(group, "--label-smooth-factor", type=float, metavar="S", help=smooth)
-    _add(group, "--momentum", metavar="X", help="of stochastic gradient descent")
-    _add(
-        group,
-        "--wd",
-        metavar="X",
-        help="weight decay; more where training scores well and validation does not",
-    )
-    _add(group, "--no-wd", help="no weight decay on biases and batch normalisation")
-    _add(group, "--ema", help=ema)
-    _add(group, "--ema-decay", metavar="X", help=decay)
-    _add(group, "--ema-ramp-up", metavar="N", help=ramp_up)
-    _add(group, "--loss-scale", metavar="X", help=scale)
-
-
 def _add_devices(group: Any) -> None:
     norm = "normalise over the batch of all devices: where each has fewer than about eight pictures"
     cpus = "use N CPU contexts in the place of GPUs, to try training on several devices without them"
@@ -258,6 +210,18 @@ def _add_kept(group: Any) -> None:
         "more objects"
     )
     every = "epochs between validations, which cost time; the last epoch has one in any case"
+    patience = (
+        "end the training after so many validations without a better score, as a finished one; 0: train "
+        "all --epochs"
+    )
+    hours = (
+        "end the training with the last whole epoch that fits into so many hours; 0: no limit. The rate "
+        "follows --epochs, so give about as many as fit"
+    )
+    back = (
+        "how often a run whose loss is not finite goes back to its last checkpoint, and on from there with "
+        "half the learning rate; 0: it stops"
+    )
     called = (
         "what the run is called: its folder, and what is exported of it (default: the data's folder; the "
         "run's own folder is then called after the network)"
@@ -274,6 +238,9 @@ def _add_kept(group: Any) -> None:
     _add(group, "--val-interval", help=every)
     _add(group, "--val-metric", choices=VAL_METRICS, help=best)
     _add(group, "--max-detections", metavar="K", help=most)
+    _add(group, "--patience", help=patience)
+    _add(group, "--hours", metavar="X", help=hours)
+    _add(group, "--rollbacks", help=back)
     _add(
         group, "--save-interval", help="epochs between snapshots that are kept beside best and last, 0: none"
     )

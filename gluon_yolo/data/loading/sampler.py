@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Optional
 import numpy as np
 
 from gluon_yolo.assigners import assign
-from gluon_yolo.data.transforms import LazyImage, Transform
+from gluon_yolo.data.transforms import LazyImage, Mosaic, Transform
 from gluon_yolo.data.transforms.mixup import mix
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
@@ -35,6 +35,7 @@ class Job:
         repeat: how many times the epoch had this image before.
         mixup: whether to mix in another image.
         size_hw: height and width of the sample.
+        mosaic: whether the transform may combine several images.
     """
 
     epoch: int
@@ -42,6 +43,7 @@ class Job:
     repeat: int
     mixup: bool
     size_hw: tuple[int, int]
+    mosaic: bool = True
 
 
 class Sampler:
@@ -69,6 +71,7 @@ class Sampler:
     ) -> None:
         self.dataset = dataset
         self.transform = transform
+        self._alone = transform.tile if isinstance(transform, Mosaic) else transform
         self.spec = spec
         self.seed = seed
         self.mixup_alpha = mixup_alpha
@@ -92,13 +95,14 @@ class Sampler:
         """
         rng = np.random.default_rng((SAMPLE, self.seed, job.epoch, job.index, job.repeat))
         with _naming(self.dataset.name(job.index)):
-            count = self.transform.count(rng)
+            transform = self.transform if job.mosaic else self._alone
+            count = transform.count(rng)
             if count == 1 and job.mixup and len(self.dataset) > 1:
                 images = [self._mixed(job.index, rng)]
             else:
                 others = rng.integers(len(self.dataset), size=count - 1).tolist()
                 images = [self._lazy_image(index) for index in (job.index, *others)]
-            _, truth = self.transform.render(images, rng, job.size_hw, out)
+            _, truth = transform.render(images, rng, job.size_hw, out)
             return self.assigner(truth, truth.scores, self.spec, job.size_hw)
 
     def _mixed(self, index: int, rng: np.random.Generator) -> LazyImage:

@@ -19,6 +19,7 @@ from gluon_yolo.inference.runtimes.autotune_race import Time, race
 from gluon_yolo.inference.runtimes.autotune_timer import CallTimer
 from gluon_yolo.inference.runtimes.base import threads
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
+from gluon_yolo.system.cache import cache_folder
 from gluon_yolo.system.cpu import look
 from gluon_yolo.system.instructions import processor_name
 
@@ -56,7 +57,7 @@ def choose(
     names, folder = registry.candidates(record, size_hw, gpu), path.parent
     if len(names) == 1:
         return names[0], registry.load(names[0], record, folder, gpu)
-    file = autotune_cache.cache_folder() / "fastest" / f"{_key(record, folder, size_hw, gpu, names)}.json"
+    file = cache_folder() / "fastest" / f"{_key(record, folder, size_hw, gpu, names)}.json"
     known = autotune_cache.read(file)
     why = known.stale(autotune_cache.now()) if known else ""
     if known and known.runtime in names and not why and not remeasure:

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,6 @@ from gluon_yolo.system.cpu import physical_cores
 
 log = logging.getLogger("gluon_yolo")
 
-CACHE = "GLUON_YOLO_CACHE"
 HOUR, DAY = 3600.0, 86400.0
 AGE, AGE_IF_BUSY = 30 * DAY, HOUR  # seconds until a result is out of date
 BUSY = 0.5  # load of other programs, as a share of the cores, from which on the machine counts as busy
@@ -86,14 +84,3 @@ def load() -> float | None:
         return os.getloadavg()[0] / physical_cores()
     except (AttributeError, OSError):  # Windows has none
         return None
-
-
-def cache_folder() -> Path:
-    """Return this package's cache folder."""
-    asked, system = os.environ.get(CACHE), os.environ.get("XDG_CACHE_HOME")
-    if asked:
-        return Path(asked)
-    try:
-        return (Path(system) if system else Path("~/.cache").expanduser()) / "gluon_yolo"
-    except RuntimeError:  # a container's user may have no home
-        return Path(tempfile.gettempdir()) / "gluon_yolo"

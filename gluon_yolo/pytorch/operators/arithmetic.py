@@ -118,7 +118,7 @@ def _called(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]
     return function
 
 
-for _name in ("abs", "arctan", "exp", "relu", "sigmoid", "square", "tanh"):
+for _name in ("abs", "arctan", "exp", "floor", "log", "relu", "sigmoid", "square", "tanh"):
     _of_one(_name, getattr(torch, _name))
 for _name in ("add", "sub", "mul", "div"):
     _of_two(_name, getattr(torch, _name))

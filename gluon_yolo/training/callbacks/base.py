@@ -62,7 +62,7 @@ class TrainerView(Protocol):
     Attributes:
         config: the settings of the run.
         net: the network, with the parameters of the last step, to read. With ``ema`` it has the averaged
-            ones from ``on_validation_begin`` to ``on_validation_end``.
+            ones from ``on_validation_begin`` to ``on_validation_end``, and in ``on_checkpoint``.
         folder: the run folder.
         validation: the validation images and metrics, and the score (``validation.score_key``) that compares
             epochs.
@@ -86,6 +86,9 @@ class TrainerView(Protocol):
         should_stop: whether the training ends early. A callback can set it to True; Ctrl-C does too. If it is
             set up to ``on_steps_end``, the training ends after the present step, else after the epoch. The
             state is saved, and the run can be resumed.
+        end: a function that takes the reason and ends the training after the present epoch. The epoch is
+            trained whole and saved, and the run counts as finished. Called up to ``on_steps_end``, the
+            epoch is validated too.
     """
 
     config: TrainConfig
@@ -108,6 +111,9 @@ class TrainerView(Protocol):
 
     @property
     def net(self) -> DetectionNetwork:  # noqa: D102
+        ...
+
+    def end(self, reason: str) -> None:  # noqa: D102
         ...
 
 

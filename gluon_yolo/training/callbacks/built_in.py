@@ -9,6 +9,7 @@ from gluon_yolo.training.callbacks.base import Callback
 from gluon_yolo.training.callbacks.best_weights import BestWeights
 from gluon_yolo.training.callbacks.csv_logger import CSVLogger
 from gluon_yolo.training.callbacks.curves import Curves
+from gluon_yolo.training.callbacks.early_stopping import EarlyStopping
 from gluon_yolo.training.callbacks.image_grids import ImageGrids
 from gluon_yolo.training.callbacks.jsonl import JSONLogger
 from gluon_yolo.training.callbacks.profiler import Profiler
@@ -16,6 +17,7 @@ from gluon_yolo.training.callbacks.progress_log import ProgressLog
 from gluon_yolo.training.callbacks.report import Report
 from gluon_yolo.training.callbacks.snapshots import Snapshots
 from gluon_yolo.training.callbacks.tensorboard import TensorBoard, require_tensorboard
+from gluon_yolo.training.callbacks.time_budget import TimeBudget
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.recording import recording_of
 
@@ -59,6 +61,8 @@ def _asked(config: TrainConfig) -> list[tuple[bool, Callable[[], Callback]]]:
     The packages of a callback are imported where it is asked for, and by nothing else.
     """
     return [
+        (config.patience > 0, lambda: EarlyStopping(config.patience)),
+        (config.hours > 0, lambda: TimeBudget(3600 * config.hours)),
         (config.jsonl, lambda: JSONLogger(config.log_interval)),
         (config.tensorboard, lambda: TensorBoard(config.log_interval)),
         (config.report, Report),

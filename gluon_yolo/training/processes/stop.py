@@ -9,8 +9,8 @@ from typing import Any, Callable
 
 from gluon_yolo.training.signals import SIGNALS, Stop, announced
 
-WISHES = (*SIGNALS, "callback")
-"""What a process can wish to end the run for, in the order of a message."""
+WISHES = (*SIGNALS, "callback", "ending")
+"""What a process can wish to end the run for, in the order of a message; ``ending``: after an epoch."""
 
 
 class SharedStop(Stop):
@@ -37,11 +37,15 @@ class SharedStop(Stop):
 
     def wishes(self) -> list[float]:
         """Return what this process has to tell the others: 1 for each wish that it has."""
-        return [float(wish in (self._wished, bool(self.callback) and "callback")) for wish in WISHES]
+        own = (self._wished, bool(self.callback) and "callback", bool(self.ending) and "ending")
+        return [float(wish in own) for wish in WISHES]
 
     def agree(self, wishes: Sequence[float]) -> None:
         """Take over the wishes of all processes, each above 0 where one has it."""
-        found = next((wish for wish, count in zip(WISHES, wishes) if count), None)
+        *stops, ending = zip(WISHES, wishes)
+        if ending[1]:
+            self.ending = self.ending or "the first process ends it"
+        found = next((wish for wish, count in stops if count), None)
         if isinstance(found, signal.Signals):
             self.asked = found
         self._is_agreed = self._is_agreed or found is not None

@@ -126,6 +126,28 @@ def test_sigterm_saves_and_the_run_goes_on_to_the_same_bits(data: Path, whole: P
 
 
 @pytest.mark.slow
+def test_with_averages_and_summed_gradients_it_goes_on_to_the_same_bits(data: Path, tmp_path: Path) -> None:
+    """An epoch has three batches: the signal comes between the two of an update."""
+    words = "--ema --ema-ramp-up 4 --accumulate 2 --clip-grad-norm 20 --optimizer adamw --wd 0.01"
+    flags = [*words.split(), "--epochs", "3"]
+    with train(data, tmp_path / "whole", *flags) as run:
+        assert run.wait() == 0, run.said
+    whole, stopped = (tmp_path / place / f"{NAME}-1" for place in ("whole", "stopped"))
+    with train(data, tmp_path / "stopped", *flags) as run:
+        run.until("^epoch 1 batch 1/3")
+        run._run.send_signal(signal.SIGTERM)
+        assert run.wait() == 128 + signal.SIGTERM, run.said
+    assert re.search(r"stopped by SIGTERM at epoch 1, batch [23]; go on with: ", run.said)
+    with train(None, tmp_path, "--resume", str(stopped)) as run:
+        assert run.wait() == 0, run.said
+    assert_equal_runs(whole, stopped)
+    one, other = (statistics(next((run / "weights" / "last").glob("trained-*"))) for run in (whole, stopped))
+    assert one.keys() == other.keys()
+    for name, array in one.items():
+        np.testing.assert_array_equal(other[name], array, err_msg=name)
+
+
+@pytest.mark.slow
 def test_a_job_that_a_scheduler_starts_again_goes_on_with_its_run(
     data: Path, whole: Path, tmp_path: Path
 ) -> None:
