@@ -77,9 +77,9 @@ def _resume(folder: RunFolder, args: Args, callbacks: Sequence[Any], processes: 
     _prepare_cpu(args)
     if not folder.is_fresh() and (finished := _finished(folder, args)):
         return finished
-    from gluon_yolo.training import session
+    from gluon_yolo.training import run_plan, session
 
-    return _result(*session.run(session.plan_resumed(folder, args, processes), callbacks), args)
+    return _result(*session.run(run_plan.plan_resumed(folder, args, processes), callbacks), args)
 
 
 def _train_new(
@@ -100,9 +100,9 @@ def _train_new(
         folder = RunFolder.open(named)
         return _resume(folder, resumed_args(given.all(), folder.args()), callbacks, processes)
     _prepare_cpu(first.args)
-    from gluon_yolo.training import session
+    from gluon_yolo.training import run_plan, session
 
-    planned = session.plan_new(given, source, first, from_data, processes)
+    planned = run_plan.plan_new(given, source, first, from_data, processes)
     training, numbers = session.run(planned, callbacks)
     return _result(training, numbers, training.folder.args())
 

@@ -23,7 +23,6 @@ from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.engine import Engine, NotFinite
 from gluon_yolo.training.engine_choice import make_engine
 from gluon_yolo.training.metric_logger import MetricLogger
-from gluon_yolo.training.out_of_memory import too_large
 from gluon_yolo.training.pace import is_validated
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.run_dir import RunFolder
@@ -83,7 +82,7 @@ class Trainer:
     ):
         self.processes = processes or Processes()
         own, given = map(self.processes.callbacks, (built_in(config), callbacks))
-        self.callbacks = CallbackList(own, given, self._failed)
+        self.callbacks = CallbackList(own, given, self.failed)
         self.config = config
         self._net = net
         self.validation = validation
@@ -128,8 +127,8 @@ class Trainer:
         """
         had = self._restore().schedule["total_epochs"]
         if had != self.config.epochs:
-            rates = self.learning_rate, self._scheduled_rate()
-            log_more_epochs(had, self.config.epochs, self.progress, *rates)
+            next_rate = self._scheduled_rate()
+            log_more_epochs(had, self.config.epochs, self.progress, self.learning_rate, next_rate)
         self.progress.schedule = self.schedule.to_dict()
         log.info("resuming at epoch %d, batch %d", self.progress.epoch, self.progress.batch)
 
@@ -140,8 +139,7 @@ class Trainer:
         self.step.from_net()
         if self.step.average:
             self.step.average.restart(self.checkpoint.average())
-        before = progress.schedule["batches_per_epoch"]
-        if before != self.batches:
+        if (before := progress.schedule["batches_per_epoch"]) != self.batches:
             raise SettingError(
                 f"{self.folder.path}: its epochs had {before} batches, the data now gives {self.batches}: "
                 f"restore the data, or start a new run from these weights: {{weights}} {self.folder.path}"
@@ -167,7 +165,7 @@ class Trainer:
         where, tries = self.progress, self.progress.rollbacks + 1
         if tries > self.config.rollbacks or not self.checkpoint.exists():
             advice = "Try a lower {lr} or more {warmup_epochs}, and look at the pictures' boxes"
-            raise SettingError(f"{self._failed(str(error))}. {advice}") from error
+            raise SettingError(f"{self.failed(str(error))}. {advice}") from error
         self._restore()
         self.progress.rollbacks = tries
         log_rolled_back(str(error), where, self.progress, LOWER_RATE**tries, tries, self.config.rollbacks)
@@ -193,7 +191,7 @@ class Trainer:
                     continue
                 self.processes.settle()
                 if self.has_ended:
-                    log_ended(*(self.stop.ending, self.progress, self.config.epochs, self.learning_rate))
+                    log_ended(self.stop.ending, self.progress, self.config.epochs, self.learning_rate)
                     break
                 if self.should_stop and self.progress.epoch < self.config.epochs:
                     log_stopped(self.stop.by, self.progress, self.folder)
@@ -211,15 +209,14 @@ class Trainer:
 
     def _train_epoch(self, epoch: int) -> None:
         """Train the remaining batches of an epoch; fewer if ``should_stop`` is set."""
-        self.epoch, progress = epoch, self.progress
+        self.epoch, progress, config = epoch, self.progress, self.config
         self.metric_logger = MetricLogger(self.step.loss_names, self.batches, progress.batch, progress.losses)
         self.callbacks.call("on_epoch_begin", self)
-        config = self.config
         batches = self.loader.epoch(epoch, progress.batch, config.mixup_in(epoch), config.mosaic_in(epoch))
         with contextlib.closing(batches):
             for batch in islice(batches, self.batches - progress.batch):
                 self._train_step(batch)
-                if self.should_stop and self._is_updated_after(self.progress.batch):
+                if self.should_stop and config.updates_after(progress.batch, self.batches):
                     break
         self.callbacks.call("on_steps_end", self)
         self.processes.settle()
@@ -233,10 +230,8 @@ class Trainer:
         self.batch, self.learning_rate = batch, self._scheduled_rate()
         self.callbacks.call("on_step_begin", self)
         try:
-            if self._is_updated_after(self.progress.batch + 1):
-                losses = self.step(batch, self.learning_rate)
-            else:
-                losses = self.step(batch, self.learning_rate, updates=False)
+            updates = self.config.updates_after(self.progress.batch + 1, self.batches)
+            losses = self.step(batch, self.learning_rate, updates)
         except NotFinite as error:
             raise Diverged(str(error)) from error
         self.losses = dict(zip(self.step.loss_names, losses.tolist()))
@@ -246,10 +241,6 @@ class Trainer:
         self.progress.losses = tuple(self.metric_logger.sums)
         self.callbacks.call("on_step_end", self)
         self.batch = None
-
-    def _is_updated_after(self, batches: int) -> bool:
-        """Return whether weights are updated after a number of batches of an epoch: always after its last."""
-        return batches % self.config.accumulate == 0 or batches == self.batches
 
     def _finish_epoch(self) -> None:
         """Validate where it is due, and set the progress to the next epoch."""
@@ -304,12 +295,6 @@ class Trainer:
         if not self.step.is_finite():
             raise Diverged("the weights are no longer finite numbers")
 
-    def too_large(self) -> str:
-        """Return the message of a training that ran out of memory."""
-        devices = self.step.devices
-        what, advice = too_large(self.config, devices, len(devices) * self.processes.share.world)
-        return f"{self._failed(what)}. {advice}"
-
-    def _failed(self, what: str) -> str:
+    def failed(self, what: str) -> str:
         """Return where and why the training failed, and what is saved of it."""
         return failed(what, self.progress, self.checkpoint)
