@@ -42,7 +42,8 @@ def train(
         data: a folder or a file in the format of Pascal VOC, COCO, YOLO, RecordIO or keras-yolo3.
         callbacks: called before and after the training, epochs, steps and validations.
         resume: the folder of a run to continue with its own settings; or a ``.params`` file to start a run
-            from, at ``start_epoch``.
+            from, at ``start_epoch``. Of the settings a run may be given engine, devices and paths anew, and
+            more ``epochs``, ``patience`` and ``hours``.
         **settings: fields of :class:`~gluon_yolo.training.config.TrainConfig`, typed or as the flags take
             them. They override ``config``.
 
@@ -76,9 +77,9 @@ def _resume(folder: RunFolder, args: Args, callbacks: Sequence[Any], processes: 
     _prepare_cpu(args)
     if not folder.is_fresh() and (finished := _finished(folder, args)):
         return finished
-    from gluon_yolo.training import session
+    from gluon_yolo.training import run_plan, session
 
-    return _result(*session.run(session.plan_resumed(folder, args, processes), callbacks), args)
+    return _result(*session.run(run_plan.plan_resumed(folder, args, processes), callbacks), args)
 
 
 def _train_new(
@@ -86,7 +87,7 @@ def _train_new(
 ) -> TrainResult:
     """Train a new run, or go on with the one that several processes or an earlier start have made."""
     if processes.run_id and "run_id" not in given.all():
-        given = Given({**given.words, "run_id": processes.run_id}, given.file)
+        given = given._replace(words={**given.words, "run_id": processes.run_id})
     source = source_of(DataRequest.of(merge(given).args))
     from_data = Layer(source.settings(), source.place_of)
     first = merge(given, from_data)
@@ -99,9 +100,9 @@ def _train_new(
         folder = RunFolder.open(named)
         return _resume(folder, resumed_args(given.all(), folder.args()), callbacks, processes)
     _prepare_cpu(first.args)
-    from gluon_yolo.training import session
+    from gluon_yolo.training import run_plan, session
 
-    planned = session.plan_new(given, source, first, from_data, processes)
+    planned = run_plan.plan_new(given, source, first, from_data, processes)
     training, numbers = session.run(planned, callbacks)
     return _result(training, numbers, training.folder.args())
 
@@ -141,9 +142,10 @@ def _finished(folder: RunFolder, args: Args) -> TrainResult | None:
         UserError: its checkpoint is missing or damaged.
     """
     from gluon_yolo.training.checkpoint import Checkpoint
+    from gluon_yolo.training.length import is_over
 
     progress = Checkpoint(folder.weights).read()
-    if progress.epoch < args["epochs"] and not progress.ended:
+    if not is_over(progress, args, folder.args()):
         return None
     return TrainResult(
         folder.path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,9 @@ def say_finished(result: TrainResult) -> None:
         best = f", best score {result.best_score:.4f}{name} at epoch {result.best_epoch}"
     print(f"{result.folder}: finished: {trained}{best}; nothing is left to do")
     more = flag_words(training_on(result.args, str(result.folder)))
+    again = f"gluon-yolo train --resume {shlex.quote(str(result.folder))} --epochs {2 * epochs}"
     print(typed(f"to train on, start a new run from its weights: gluon-yolo train {more}"))
+    print(typed(f"or give it more epochs: {again}"))
 
 
 def training_on(flags: Mapping[str, Any], run: str) -> Flags:

@@ -30,7 +30,7 @@ MOST_THREADS = 4  # because of Python's lock, even two threads are only 1.65 tim
 _AT_LEAST = {
     **dict.fromkeys(("epochs", "batch_size", "accumulate", "log_interval", "val_interval"), 1),
     **dict.fromkeys(("start_epoch", "seed", "num_workers", "save_interval", "no_mixup_epochs"), 0),
-    **dict.fromkeys(("restarts", "patience", "hours", "no_mosaic_epochs", "class_balance"), 0),
+    **dict.fromkeys(("restarts", "patience", "hours", "rollbacks", "no_mosaic_epochs", "class_balance"), 0),
     **dict.fromkeys(("warmup_epochs", "warmup_lr", "lr_decay_period", "momentum", "wd"), 0),
     **dict.fromkeys(
         ("target_lr", "cosine_epochs", "profile", "ema_decay", "ema_ramp_up", "clip_grad_norm"), 0

@@ -59,10 +59,12 @@ class Given(NamedTuple):
     Args:
         words: flags or Python arguments; may include ``resume``, a weights file.
         file: the settings of a file.
+        chosen: what the recipe ``auto`` chose from the data.
     """
 
     words: Mapping[str, Any]
     file: Layer = NOTHING
+    chosen: Mapping[str, Any] = {}
 
     def all(self) -> Args:
         """Return both; the words override the file, also where settings of different names conflict."""
@@ -103,7 +105,7 @@ def merge(
     Raises:
         UserError: given settings conflict, or name a file that does not exist.
     """
-    given = Given(_checked(given.words), given.file)
+    given = given._replace(words=_checked(given.words))
     together = given.all()
     decided = decide(given, from_data.values)
     args = {**PLAIN_DEFAULTS, **(from_cpu or {}), **from_network.values, **decided}
@@ -137,7 +139,7 @@ def decide(given: Given, from_data: Mapping[str, Any]) -> Args:
         from_data: the training settings of the data's own file.
     """
     together = given.all()
-    return {**recipe_settings(together), **from_data, **together}
+    return {**recipe_settings(together), **given.chosen, **from_data, **together}
 
 
 def warn_of_idle(given: Given, args: Mapping[str, Any]) -> None:
@@ -168,16 +170,24 @@ def recipe_settings(given: Mapping[str, Any]) -> Args:
         return {}
     if name not in RECIPES:
         raise SettingError(f"{{recipe}} {name}: choose from {', '.join(sorted(RECIPES))}")
-    network = os.path.expanduser(given.get("network") or "")
-    described = network.endswith(".cfg") or (network and os.path.isfile(os.path.join(network, "network.cfg")))
     settings = RECIPES[name].settings
-    return {key: value for key, value in settings.items() if not (described and key == "data_shape")}
+    return {
+        key: value for key, value in settings.items() if not (has_own_size(given) and key == "data_shape")
+    }
+
+
+def has_own_size(given: Mapping[str, Any]) -> bool:
+    """Return whether the network's file has an input size: a darknet cfg, or the folder of one."""
+    network = os.path.expanduser(given.get("network") or "")
+    return network.endswith(".cfg") or bool(network and os.path.isfile(os.path.join(network, "network.cfg")))
 
 
 def _places(given: Given, from_data: Layer, from_network: Layer) -> dict[str, str]:
     """Return the origin of each setting that is neither a default nor among the words."""
     together = given.all()
-    recipe = dict.fromkeys(recipe_settings(together), f"{{recipe}} {together.get('recipe')}")
+    recipe = dict.fromkeys(
+        (*recipe_settings(together), *given.chosen), f"{{recipe}} {together.get('recipe')}"
+    )
     places = {
         **{
             name: from_network.place_of(name)

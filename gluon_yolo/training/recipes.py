@@ -19,7 +19,10 @@ class Recipe:
     settings: dict[str, Any]
 
 
+AUTO = "auto"  # whose settings gluon_yolo.training.recipe_auto chooses
+
 RECIPES = {
+    AUTO: Recipe("size, batch, epochs, anchors, augmentation and rate chosen from the data, and said", {}),
     "small-data": Recipe(
         "a few hundred pictures of one's own, a few dozen epochs",
         {

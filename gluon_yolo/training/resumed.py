@@ -18,6 +18,7 @@ from gluon_yolo.data.source import Source
 from gluon_yolo.errors import SettingError, SettingText, UserError, extended
 from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
 from gluon_yolo.training.config_given import PLACES, check_memory
+from gluon_yolo.training.length import LENGTH, check_epochs
 from gluon_yolo.training.run_dir import RunFolder
 
 Data = tuple[Dataset, Dataset, tuple[str, ...]]
@@ -30,14 +31,16 @@ TEACHER = ("teacher", "teacher_weights", "teacher_classes")
 log = logging.getLogger("gluon_yolo")
 
 _MAY_MOVE = (*PLACES, "dataset", "format")
+# Settings of a resumed run that may be given anew.
 _ANEW = (
     *DEVICES,
     *ENGINE,
     *LOGS,
     *TEACHER,
+    *LENGTH,
     *PLACES,
     "format",
-)  # settings of a resumed run that may be given anew
+)
 _DECIMALS = 2  # of a pixel; formats store boxes about this precisely
 
 
@@ -55,10 +58,11 @@ def resumed_args(given: Mapping[str, Any], kept: Mapping[str, Any]) -> Args:
         kept: the run's ``args.json``.
 
     Raises:
-        SettingError: ``memory`` is invalid.
+        SettingError: ``memory`` is invalid, or ``epochs`` are fewer than the run's.
     """
     check_memory(given)
     may_change = [name for name in _ANEW if name not in TEACHER or kept.get("teacher")]
+    check_epochs(given, kept, str(given.get("resume") or ""))
     ignored = [
         f"{{{name}}} {value} (the run has {kept.get(name)})"
         for name, value in given.items()

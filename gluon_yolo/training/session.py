@@ -1,44 +1,38 @@
-"""Session: one training, from its merged settings to its result."""
+"""Session: one training, from its plan to its result."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from gluon_yolo.data.opening import log_reports
-from gluon_yolo.data.request import DataRequest
-from gluon_yolo.data.source import Source
 from gluon_yolo.errors import SettingText, blamed
 from gluon_yolo.evaluation.validation import Validation
-from gluon_yolo.models.build import Architecture
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.system import run_note
 from gluon_yolo.training.callbacks.built_in import check_packages
 from gluon_yolo.training.callbacks.callback_list import check_callbacks
-from gluon_yolo.training.config import PLAIN_DEFAULTS, Args, TrainConfig
-from gluon_yolo.training.config_forms import setting_words
+from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.data_parallel import check_batch_size
-from gluon_yolo.training.engine_choice import Choice, choose_engine
 from gluon_yolo.training.freeze import freeze, frozen_at_random
 from gluon_yolo.training.learnable import Learnable
-from gluon_yolo.training.memory_fit import Fitted, cpu_defaults, fitted
-from gluon_yolo.training.merge import Given, Layer, Merged, decide, merge, warn_of_idle
-from gluon_yolo.training.out_of_memory import explained
+from gluon_yolo.training.length import keep_length
+from gluon_yolo.training.memory_fit import Fitted, fitted
+from gluon_yolo.training.out_of_memory import explained, too_large
 from gluon_yolo.training.plan import plan
 from gluon_yolo.training.prepare import (
-    architecture_of,
     new_folder,
     settled_anchors,
     validation_of,
 )
-from gluon_yolo.training.processes.base import Processes
-from gluon_yolo.training.resumed import Data, open_resumed, opened, record_of
+from gluon_yolo.training.resumed import record_of
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.run_log import log_result, log_start, recording
+from gluon_yolo.training.run_plan import Plan
 from gluon_yolo.training.setup import Origin, anchor_lines, build_network, load_starting_weights
 from gluon_yolo.training.start import Start, find_start
 from gluon_yolo.training.teacher import Teacher, keep_teacher, open_teacher
@@ -46,40 +40,6 @@ from gluon_yolo.training.trainer import Trainer
 from gluon_yolo.training.update_lines import update_lines
 
 log = logging.getLogger("gluon_yolo")
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """The parts of a training before its network is built.
-
-    Args:
-        args: every setting in plain form.
-        choice: the engine and its devices.
-        architecture: of the network.
-        data: training data, validation data, and the class names of both.
-        taken: log lines on settings that come from files.
-        doubts: warnings for the log.
-        own: the defaults of a CPU, which may be reduced.
-        places: the origin of each setting, for messages.
-        resumed: the run that is resumed, or restarted in its folder.
-        processes: which train together.
-    """
-
-    args: Args
-    choice: Choice
-    architecture: Architecture
-    data: Data
-    taken: Sequence[str | SettingText] = ()
-    doubts: Sequence[str | SettingText] = ()
-    own: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    places: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    resumed: RunFolder | None = None
-    processes: Processes = dataclasses.field(default_factory=Processes)
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether there is a checkpoint to resume from."""
-        return self.resumed is not None and not self.resumed.is_fresh()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,60 +67,6 @@ class _Ready:
     teacher: Teacher | None
     lines: Sequence[str | SettingText]
     warnings: Sequence[str | SettingText]
-
-
-def plan_new(
-    given: Given, source: Source, first: Merged, from_data: Layer, processes: Processes | None = None
-) -> Plan:
-    """Return the plan of a new run. The data's and the network's own files change its defaults.
-
-    Args:
-        given: the settings that the user gives.
-        source: the data set.
-        first: the settings without those of the network's own file.
-        from_data: the settings of the data's own file.
-        processes: which train together; None is this one alone.
-
-    Raises:
-        UserError: data, network or a device does not exist or is broken.
-    """
-    processes = processes or Processes()
-    choice = choose_engine(first.args, processes.member)
-    data = opened(DataRequest.of(first.args), source)
-    asked = first.args
-    architecture = architecture_of(asked["network"], asked["dataset"], data[2], spp=asked["spp"])
-    decided = decide(given, from_data.values)
-    from_network = Layer(architecture.training_flags(len(data[0]), decided), architecture.place_of)
-    own = cpu_defaults(choice.devices, {**from_network.values, **decided})
-    merged = merge(given, from_data, from_network, own)
-    warn_of_idle(given, merged.args)
-    args, words = merged.args, given.all()
-    changed = {name: each for name, each in from_network.values.items() if each != PLAIN_DEFAULTS[name]}
-    taken = [
-        SettingText(f"settings of {place}: {setting_words(used)}; flags that are given count more")
-        for place, its in ((args["data"], from_data.values), (args["network"], changed))
-        if (used := {name: its[name] for name in its if name not in words and args[name] == its[name]})
-    ]
-    doubts = architecture.doubts(len(data[0]), decided)
-    return Plan(args, choice, architecture, data, taken, doubts, own, merged.places, processes=processes)
-
-
-def plan_resumed(folder: RunFolder, args: Args, processes: Processes | None = None) -> Plan:
-    """Return the plan of a run that is resumed, or restarted in its folder.
-
-    Args:
-        folder: of the run.
-        args: its settings, as :func:`gluon_yolo.training.resumed.resumed_args` returns them.
-        processes: which train together; None is this one alone.
-
-    Raises:
-        UserError: its data does not exist or differs, or a device does not exist.
-    """
-    processes = processes or Processes()
-    choice = choose_engine(args, processes.member)
-    data, moved, doubts = open_resumed(folder, args)
-    architecture = architecture_of(args["network"], args["dataset"], data[2], folder)
-    return Plan(args, choice, architecture, data, moved, doubts, resumed=folder, processes=processes)
 
 
 def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[str, Any] | None]:
@@ -201,16 +107,26 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
             )
             log.info("%s", plan(ready.config, trainer.batches, len(train_data), len(val_data)))
             if run_plan.goes_on:
+                assert run_plan.resumed is not None
                 trainer.resume()
+                if processes.is_first:
+                    keep_length(run_plan.resumed, run_plan.args)
             elif (
                 run_plan.resumed and processes.is_first
             ):  # a killed run may have written a row of its first epoch
                 ready.folder.metrics.keep_before(ready.config.start_epoch)
-            with explained(trainer.too_large):
+            with explained(lambda: _too_large(trainer)):
                 numbers = trainer.run()
             if numbers is not None:
                 log_result(trainer, numbers)
     return trainer, numbers
+
+
+def _too_large(trainer: Trainer) -> str:
+    """Return the message of a training that ran out of memory."""
+    devices = trainer.step.devices
+    what, advice = too_large(trainer.config, devices, len(devices) * trainer.processes.share.world)
+    return f"{trainer.failed(what)}. {advice}"
 
 
 def _ready(run_plan: Plan) -> _Ready:

@@ -96,6 +96,7 @@ class Settings:
     )
     patience: int = _field(0, "validations without a better score that end the training; 0: none do")
     hours: float = _field(0.0, "of the training, at most; it ends with a whole epoch; 0: no limit")
+    rollbacks: int = _field(3, "times that a run that diverges may go back to its last checkpoint, at most")
     save_interval: int = _field(10, "epochs between kept snapshots; 0 keeps none")
     report: bool = _field(False, "write report.html, the run's page")
     tensorboard: bool = _field(False, "write TensorBoard's event files")

@@ -10,7 +10,7 @@ from typing import Any
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
-_LATER = ("score_key", "callbacks", "ended")  # fields that older checkpoints do not have
+_LATER = ("score_key", "callbacks", "ended", "rollbacks")  # fields that older checkpoints do not have
 
 
 @dataclasses.dataclass
@@ -30,6 +30,7 @@ class Progress:
         schedule: ``Schedule.to_dict()`` of the run.
         score_key: the name of the score; None in old checkpoints, which did not store it.
         ended: why the training ended before its last epoch; empty where it did not.
+        rollbacks: how often the training went back to a checkpoint because it diverged.
         callbacks: the states of the callbacks, as ``CallbackList.state_dict`` returns them.
     """
 
@@ -45,6 +46,7 @@ class Progress:
     schedule: dict[str, Any] = dataclasses.field(default_factory=dict)
     score_key: str | None = None
     ended: str = ""
+    rollbacks: int = 0
     callbacks: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shlex
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -24,15 +23,24 @@ from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.engine import Engine, NotFinite
 from gluon_yolo.training.engine_choice import make_engine
 from gluon_yolo.training.metric_logger import MetricLogger
-from gluon_yolo.training.out_of_memory import too_large
 from gluon_yolo.training.pace import is_validated
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.run_dir import RunFolder
+from gluon_yolo.training.run_end import (
+    Diverged,
+    failed,
+    log_ended,
+    log_more_epochs,
+    log_rolled_back,
+    log_stopped,
+)
 from gluon_yolo.training.state import Progress
 from gluon_yolo.training.teacher import Teacher
 from gluon_yolo.training.train_loader import log_sampling, make_loader
 
 log = logging.getLogger("gluon_yolo")
+
+LOWER_RATE = 0.5  # factor of the learning rate at each roll-back
 
 
 class Trainer:
@@ -74,7 +82,7 @@ class Trainer:
     ):
         self.processes = processes or Processes()
         own, given = map(self.processes.callbacks, (built_in(config), callbacks))
-        self.callbacks = CallbackList(own, given, self._ended)
+        self.callbacks = CallbackList(own, given, self.failed)
         self.config = config
         self._net = net
         self.validation = validation
@@ -117,13 +125,21 @@ class Trainer:
         Raises:
             UserError: it is missing or damaged, or belongs to another network or to other data.
         """
+        had = self._restore().schedule["total_epochs"]
+        if had != self.config.epochs:
+            next_rate = self._scheduled_rate()
+            log_more_epochs(had, self.config.epochs, self.progress, self.learning_rate, next_rate)
+        self.progress.schedule = self.schedule.to_dict()
+        log.info("resuming at epoch %d, batch %d", self.progress.epoch, self.progress.batch)
+
+    def _restore(self) -> Progress:
+        """Restore the run's last checkpoint, and return its position."""
         net = self._net
         progress = self.checkpoint.load(net, self.step.trainer, net.zoo_name, net.spec.class_names)
         self.step.from_net()
         if self.step.average:
             self.step.average.restart(self.checkpoint.average())
-        before = progress.schedule["batches_per_epoch"]
-        if before != self.batches:
+        if (before := progress.schedule["batches_per_epoch"]) != self.batches:
             raise SettingError(
                 f"{self.folder.path}: its epochs had {before} batches, the data now gives {self.batches}: "
                 f"restore the data, or start a new run from these weights: {{weights}} {self.folder.path}"
@@ -138,7 +154,21 @@ class Trainer:
         if self.processes.is_first:
             self.folder.metrics.keep_before(progress.epoch)
         self.callbacks.load_state_dict(progress.callbacks)
-        log.info("resuming at epoch %d, batch %d", progress.epoch, progress.batch)
+        return progress
+
+    def _roll_back(self, error: Diverged) -> None:
+        """Restore the last checkpoint, and lower the learning rate from there on.
+
+        Raises:
+            SettingError: there is no checkpoint, or the run was rolled back often enough.
+        """
+        where, tries = self.progress, self.progress.rollbacks + 1
+        if tries > self.config.rollbacks or not self.checkpoint.exists():
+            advice = "Try a lower {lr} or more {warmup_epochs}, and look at the pictures' boxes"
+            raise SettingError(f"{self.failed(str(error))}. {advice}") from error
+        self._restore()
+        self.progress.rollbacks = tries
+        log_rolled_back(str(error), where, self.progress, LOWER_RATE**tries, tries, self.config.rollbacks)
 
     def run(self) -> dict[str, Any] | None:
         """Train to the end.
@@ -147,20 +177,24 @@ class Trainer:
             The numbers of the last validation; None if the training is stopped early.
 
         Raises:
-            UserError: a loss is not finite, or an image cannot be read any more.
+            UserError: a loss is not finite, also after the roll-backs, or an image cannot be read any more.
         """
         with self.stop, self.loader, self.callbacks.training(self), self._keeping_error():
-            for epoch in range(self.progress.epoch, self.config.epochs):
-                self._train_epoch(epoch)
-                if not self.should_stop:
-                    self._finish_epoch()
-                self._save()
+            while self.progress.epoch < self.config.epochs:
+                try:
+                    self._train_epoch(self.progress.epoch)
+                    if not self.should_stop:
+                        self._finish_epoch()
+                    self._save()
+                except Diverged as error:
+                    self._roll_back(error)
+                    continue
                 self.processes.settle()
                 if self.has_ended:
-                    self._log_ended()
+                    log_ended(self.stop.ending, self.progress, self.config.epochs, self.learning_rate)
                     break
                 if self.should_stop and self.progress.epoch < self.config.epochs:
-                    self._log_stopped()
+                    log_stopped(self.stop.by, self.progress, self.folder)
                     return None
         return self.result
 
@@ -175,30 +209,31 @@ class Trainer:
 
     def _train_epoch(self, epoch: int) -> None:
         """Train the remaining batches of an epoch; fewer if ``should_stop`` is set."""
-        self.epoch, progress = epoch, self.progress
+        self.epoch, progress, config = epoch, self.progress, self.config
         self.metric_logger = MetricLogger(self.step.loss_names, self.batches, progress.batch, progress.losses)
         self.callbacks.call("on_epoch_begin", self)
-        config = self.config
         batches = self.loader.epoch(epoch, progress.batch, config.mixup_in(epoch), config.mosaic_in(epoch))
         with contextlib.closing(batches):
             for batch in islice(batches, self.batches - progress.batch):
                 self._train_step(batch)
-                if self.should_stop and self._is_updated_after(self.progress.batch):
+                if self.should_stop and config.updates_after(progress.batch, self.batches):
                     break
         self.callbacks.call("on_steps_end", self)
         self.processes.settle()
 
+    def _scheduled_rate(self) -> float:
+        """Return the learning rate of the next step, lowered by each roll-back."""
+        return self.schedule(self.progress.step + 1) * LOWER_RATE**self.progress.rollbacks
+
     def _train_step(self, batch: Batch) -> None:
         """Train one batch, and update the progress."""
-        self.batch, self.learning_rate = batch, self.schedule(self.progress.step + 1)
+        self.batch, self.learning_rate = batch, self._scheduled_rate()
         self.callbacks.call("on_step_begin", self)
         try:
-            if self._is_updated_after(self.progress.batch + 1):
-                losses = self.step(batch, self.learning_rate)
-            else:
-                losses = self.step(batch, self.learning_rate, updates=False)
+            updates = self.config.updates_after(self.progress.batch + 1, self.batches)
+            losses = self.step(batch, self.learning_rate, updates)
         except NotFinite as error:
-            raise self._diverged(str(error)) from error
+            raise Diverged(str(error)) from error
         self.losses = dict(zip(self.step.loss_names, losses.tolist()))
         self.metric_logger.add(losses, self.config.batch_size)
         self.progress.step += 1
@@ -206,10 +241,6 @@ class Trainer:
         self.progress.losses = tuple(self.metric_logger.sums)
         self.callbacks.call("on_step_end", self)
         self.batch = None
-
-    def _is_updated_after(self, batches: int) -> bool:
-        """Return whether weights are updated after a number of batches of an epoch: always after its last."""
-        return batches % self.config.accumulate == 0 or batches == self.batches
 
     def _finish_epoch(self) -> None:
         """Validate where it is due, and set the progress to the next epoch."""
@@ -231,7 +262,8 @@ class Trainer:
         self.progress.ended = self.stop.ending if self.has_ended else ""
         average = self.step.average.arrays() if self.step.average else None
         self.checkpoint.save(self.net, self.step.trainer, self.progress, average)
-        self.callbacks.call("on_checkpoint", self)
+        with self.step.averaged():
+            self.callbacks.call("on_checkpoint", self)
 
     @property
     def should_stop(self) -> bool:
@@ -258,36 +290,11 @@ class Trainer:
         """Whether the present epoch is over, and is the last one because of :meth:`end`."""
         return bool(self.stop.ending) and self.epoch < self.progress.epoch < self.config.epochs
 
-    def _log_ended(self) -> None:
-        of = f"epoch {self.epoch}, the {self.progress.epoch}. of {self.config.epochs}"
-        log.info("ended after %s: %s; the rate was %.3g by then", of, self.stop.ending, self.learning_rate)
-
-    def _log_stopped(self) -> None:
-        at = f"epoch {self.progress.epoch}, batch {self.progress.batch}"
-        command = f"gluon-yolo train --resume {shlex.quote(str(self.folder.path))}"
-        log.info("stopped by %s at %s; go on with: %s", self.stop.by, at, command)
-
     def _refuse_diverged(self) -> None:
-        """Raise a UserError if the weights are not finite, before they replace good ones on disk."""
+        """Raise Diverged if the weights are not finite, before they replace good ones on disk."""
         if not self.step.is_finite():
-            raise self._diverged("the weights are no longer finite numbers")
+            raise Diverged("the weights are no longer finite numbers")
 
-    def _diverged(self, what: str) -> UserError:
-        """Return the error of a diverged training, with what is saved of it."""
-        advice = "Try a lower {lr} or more {warmup_epochs}, and look at the pictures' boxes"
-        return SettingError(f"{self._ended(what)}. {advice}")
-
-    def too_large(self) -> str:
-        """Return the message of a training that ran out of memory."""
-        devices = self.step.devices
-        what, advice = too_large(self.config, devices, len(devices) * self.processes.share.world)
-        return f"{self._ended(what)}. {advice}"
-
-    def _ended(self, what: str) -> str:
-        """Return where and why the training ended, and what is saved of it."""
-        kept = "nothing was saved before"
-        if self.checkpoint.exists():
-            saved = self.checkpoint.read()
-            kept = f"{self.checkpoint.last} keeps the state of epoch {saved.epoch}, batch {saved.batch}"
-        at = f"epoch {self.progress.epoch}, batch {self.progress.batch}"
-        return f"{at}: {what}. Training stopped; {kept}"
+    def failed(self, what: str) -> str:
+        """Return where and why the training failed, and what is saved of it."""
+        return failed(what, self.progress, self.checkpoint)

@@ -9,7 +9,8 @@ from typing import Any
 
 from gluon_yolo.errors import explain
 
-LOSSES = ("total", "objectness", "centre", "scale", "box", "class")
+_PARTS = ("objectness", "centre", "scale", "box", "class")
+LOSSES = ("total", *_PARTS, *(f"teacher_{part}" for part in _PARTS))
 SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50", "fitness")  # those that the table contains are drawn
 
 

@@ -202,3 +202,18 @@ def test_what_is_no_teacher(train, data, tmp_path, capsys, what):
     status, run = train("--epochs", "1", "--teacher", str(path))
     assert status == 2 and not run.exists()
     assert error_of(capsys).startswith(f"error: the teacher of this training: {path}")
+
+
+@pytest.mark.slow
+def test_several_processes_learn_as_one(train, teacher):
+    """Each has a copy of the teacher, which sees the process's share of a batch."""
+    pytest.importorskip("torch", reason="several processes need PyTorch")
+    words = ("--epochs", "1", "--teacher", str(teacher), "--engine", "torch", "--freeze-bn", "--lr", "0.0005")
+    runs = []
+    for processes in ("1", "2"):
+        status, run = train(*words, "--cpu-devices", processes)
+        assert status == 0
+        runs.append(run)
+    one, two = (rows(run)[0] for run in runs)
+    for name in (*PARTS, *TAUGHT):
+        assert float(two[name]) == pytest.approx(float(one[name]), rel=1e-4), name

@@ -13,6 +13,7 @@ from gluon_yolo.losses import make_loss
 from gluon_yolo.losses.distillation import DistillationLoss
 from gluon_yolo.losses.yolo3 import IOU_GAIN
 from gluon_yolo.mxnet_compat import autograd, nd
+from gluon_yolo.visualize.curves import LOSSES
 from tests.losses import test_fastestv2, test_yolo3
 from tests.losses.gradients import losses_and_gradients
 from tests.losses.test_iou import plain
@@ -122,6 +123,7 @@ def test_of_yolo3s_layout_equals_the_plain_loop(spec, box_loss, hybridize):
         ("objectness", "centre", "scale", "class") if box_loss == "yolo3" else ("objectness", "box", "class")
     )
     assert names == (*own, *(f"teacher_{name}" for name in own))
+    assert set(names) < set(LOSSES), "curves.png leaves them out"
 
 
 @pytest.mark.parametrize("hybridize", [False, True])

@@ -100,7 +100,7 @@ def test_words_take_the_place_of_what_contradicts_them_in_a_file(words, file, le
             "^--weights and --pretrained-base FILE both name weights",
         ),
         ({"weights": "/a", "resume": "b.params"}, "^--resume FILE and --weights both name weights to start"),
-        ({"recipe": "large"}, "^--recipe large: choose from small-data$"),
+        ({"recipe": "large"}, "^--recipe large: choose from auto, small-data$"),
         ({"name": "a/b"}, "^--name 'a/b': expected a plain file name"),
         ({"memory": 0.0}, "^--memory 0.0: must be above 0$"),
         (

@@ -94,6 +94,7 @@ def _add_first(group: Any) -> None:
         "go on with a run that was stopped, to the same weights as without the break. Its settings are those "
         "of its args.json; only --gpus, --cpu-devices, --memory, -j and --worker-type may be given anew, the "
         "--engine with its --precision, --compile and --deterministic, --hosts and what belongs to them, "
+        "more --epochs, --patience and --hours, "
         "--report, --tensorboard and --jsonl, and where its data lies by now: --data, --data-root, "
         "--classes, --class-map; and its --teacher. "
         "With FILE, a .params file: start a run from it, at --start-epoch"
@@ -217,6 +218,10 @@ def _add_kept(group: Any) -> None:
         "end the training with the last whole epoch that fits into so many hours; 0: no limit. The rate "
         "follows --epochs, so give about as many as fit"
     )
+    back = (
+        "how often a run whose loss is not finite goes back to its last checkpoint, and on from there with "
+        "half the learning rate; 0: it stops"
+    )
     called = (
         "what the run is called: its folder, and what is exported of it (default: the data's folder; the "
         "run's own folder is then called after the network)"
@@ -235,6 +240,7 @@ def _add_kept(group: Any) -> None:
     _add(group, "--max-detections", metavar="K", help=most)
     _add(group, "--patience", help=patience)
     _add(group, "--hours", metavar="X", help=hours)
+    _add(group, "--rollbacks", help=back)
     _add(
         group, "--save-interval", help="epochs between snapshots that are kept beside best and last, 0: none"
     )

@@ -62,7 +62,7 @@ class TrainerView(Protocol):
     Attributes:
         config: the settings of the run.
         net: the network, with the parameters of the last step, to read. With ``ema`` it has the averaged
-            ones from ``on_validation_begin`` to ``on_validation_end``.
+            ones from ``on_validation_begin`` to ``on_validation_end``, and in ``on_checkpoint``.
         folder: the run folder.
         validation: the validation images and metrics, and the score (``validation.score_key``) that compares
             epochs.

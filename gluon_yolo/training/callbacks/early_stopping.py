@@ -37,5 +37,6 @@ class EarlyStopping(Callback):
         return {"waited": self._waited}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the number of validations without a better score."""
-        self._waited = int(state["waited"])
+        """Restore the number of validations; it starts anew for a run that it had ended, and that goes on."""
+        waited = int(state["waited"])
+        self._waited = waited if waited < self._patience else 0

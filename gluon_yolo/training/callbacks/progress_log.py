@@ -39,6 +39,7 @@ class ProgressLog(Callback):
 
     def on_epoch_begin(self, trainer: TrainerView) -> None:
         """Start the bar."""
+        self._end_bar()  # of an epoch that was rolled back
         if self._epochs:
             self._pace.spent(END)  # time of saving and drawing
         self._waited = trainer.loader.time_waiting
@@ -66,6 +67,8 @@ class ProgressLog(Callback):
         waiting = f", {waited:.1f} % of it waiting for data" if metric_logger.is_timed else ""
         left = "" if epoch == trainer.config.epochs - 1 else self._left(trainer)
         rate = trainer.schedule.shown(epoch)
+        if trainer.progress.rollbacks:
+            rate = f"{trainer.learning_rate:.3g}"
         log.info("epoch %d  lr %s  %s%s%s", epoch, rate, metric_logger, waiting, left)
 
     def on_validation_begin(self, trainer: TrainerView) -> None:

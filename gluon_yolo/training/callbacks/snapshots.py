@@ -7,7 +7,7 @@ from gluon_yolo.training.checkpoint import Checkpoint
 
 
 class Snapshots(Callback):
-    """Writes ``weights/epoch-0009.params``: the averaged weights, where the training keeps an average.
+    """Writes ``weights/epoch-0009.params``.
 
     Args:
         interval: epochs between snapshots; 0 writes none.
@@ -20,5 +20,4 @@ class Snapshots(Callback):
         """Save the parameters of a whole epoch where a snapshot is due."""
         done = trainer.progress.epoch
         if done > trainer.epoch and self._interval and done % self._interval == 0:
-            with trainer.step.averaged():
-                Checkpoint(trainer.folder.weights).save_snapshot(trainer.net, trainer.epoch)
+            Checkpoint(trainer.folder.weights).save_snapshot(trainer.net, trainer.epoch)

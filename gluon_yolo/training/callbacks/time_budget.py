@@ -24,7 +24,7 @@ class TimeBudget(Callback):
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._clock = seconds, clock
         self._before = 0.0  # seconds of earlier processes
-        self._began = clock()
+        self._began: float | None = None  # when this process began to train
         self._rest = 0.0  # seconds from the last step of an epoch to the next epoch, the longest so far
         self._steps_ended: float | None = None
 
@@ -52,12 +52,13 @@ class TimeBudget(Callback):
             )
 
     def _spent(self) -> float:
-        return self._before + self._clock() - self._began
+        return self._before + (self._clock() - self._began if self._began is not None else 0.0)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the seconds of the training so far."""
         return {"seconds": self._spent()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Count the seconds of earlier processes."""
-        self._before = float(state["seconds"])
+        """Count the seconds of earlier processes; a roll-back in this one changes nothing."""
+        if self._began is None:
+            self._before = float(state["seconds"])
