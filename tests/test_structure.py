@@ -172,7 +172,8 @@ TORCH_TOO = (
     *(
         f"training.torch_{name}"
         for name in (
-            *("adamw", "average", "gradients", "precision", "recording", "sgd", "state", "step", "teacher"),
+            *("adamw", "average", "gradients", "memory", "precision", "recording", "sgd", "state", "step"),
+            "teacher",
         )
     ),
     *(

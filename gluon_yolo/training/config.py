@@ -10,8 +10,8 @@ from typing import Any
 from gluon_yolo.data.transforms import augmentation, keeps_shape
 from gluon_yolo.errors import blamed
 from gluon_yolo.training.config_check import MOST_THREADS, check_settings
-from gluon_yolo.training.config_file import write_settings
-from gluon_yolo.training.config_forms import anchors_by_level, plain_settings, typed_settings
+from gluon_yolo.training.config_file import listed, write_settings
+from gluon_yolo.training.config_forms import AUTO_BATCH, anchors_by_level, plain_settings, typed_settings
 from gluon_yolo.training.config_given import read_given
 from gluon_yolo.training.lr_schedule import Schedule
 from gluon_yolo.training.settings import Settings
@@ -55,6 +55,8 @@ class TrainConfig(Settings):
         named = self.__dict__.pop("_named")
         if self.data is not None and "dataset" not in named:
             object.__setattr__(self, "dataset", None)  # it also names data
+        if self.batch_size == "auto":
+            object.__setattr__(self, "batch_size", AUTO_BATCH)
         for name, value in self.values().items():
             if isinstance(value, os.PathLike):  # YAML and JSON files need text
                 object.__setattr__(self, name, os.fspath(value))
@@ -85,7 +87,7 @@ class TrainConfig(Settings):
         Raises:
             UserError: the file cannot be written.
         """
-        write_settings(path, _lists(self.values()), self.comments(), _HEAD)
+        write_settings(path, listed(self.values()), self.comments(), _HEAD)
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> TrainConfig:
@@ -153,7 +155,7 @@ class TrainConfig(Settings):
         """Return the batches of an epoch, from the number of batches that the data has."""
         if self.num_samples <= 0:
             return available
-        return min(available, max(1, self.num_samples // self.batch_size))
+        return min(available, max(1, self.num_samples // max(1, self.batch_size)))
 
     def mixup_in(self, epoch: int) -> bool:
         """Return whether mixup is on in an epoch."""
@@ -199,12 +201,3 @@ KINDS: dict[str, str] = {field.name: str(field.type) for field in _settings()}
 """The annotation of each setting, by name."""
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in _settings()}
 PLAIN_DEFAULTS: Args = plain_settings(DEFAULTS)
-
-
-def _lists(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with lists instead of tuples."""
-
-    def listed(value: Any) -> Any:
-        return [listed(each) for each in value] if isinstance(value, (tuple, list)) else value
-
-    return {name: listed(value) for name, value in values.items()}

@@ -13,6 +13,7 @@ from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.errors import SettingError
 from gluon_yolo.spec import BOX_LOSSES
 from gluon_yolo.training.assigner_choice import YOLO3_ASSIGNERS
+from gluon_yolo.training.config_forms import AUTO_BATCH
 from gluon_yolo.training.lr_schedule import MODES
 from gluon_yolo.training.processes.hosts import Hosts, Meet
 from gluon_yolo.weights.remote import is_remote
@@ -73,6 +74,8 @@ def check_settings(settings: Mapping[str, Any], frozen: Sequence[str]) -> None:
             raise SettingError(f"{{{name}}} {value}: {rule}")
 
     for name, least in _AT_LEAST.items():
+        if name == "batch_size" and settings[name] == AUTO_BATCH:
+            continue
         require(name, least <= settings[name] < math.inf, f"must be {least} or more")
     for name in _ABOVE_0:
         require(name, 0 < settings[name] < math.inf, "must be above 0")

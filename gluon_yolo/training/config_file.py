@@ -118,3 +118,12 @@ def write_settings(
 def _line(key: str, value: Any) -> str:
     word = yaml.safe_dump([value], allow_unicode=True, default_flow_style=True, width=10**6)
     return f"{key}: {word.strip()[1:-1]}\n"
+
+
+def listed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with lists instead of tuples."""
+
+    def as_list(value: Any) -> Any:
+        return [as_list(each) for each in value] if isinstance(value, (tuple, list)) else value
+
+    return {name: as_list(value) for name, value in values.items()}

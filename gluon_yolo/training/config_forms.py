@@ -20,6 +20,7 @@ from gluon_yolo.spec import Anchors
 from gluon_yolo.text import exact, size_word
 
 ANCHOR_WORDS = ("own", "better", "auto")  # values of ``anchors`` that are not a file or a list
+AUTO_BATCH = -1  # the typed form of the word auto for batch_size
 PROFILED = 10  # steps that ``profile: true`` records
 
 _EPOCH = re.compile(r"\d+(\.\d*)?([eE][-+]?\d{1,2})?")
@@ -142,6 +143,12 @@ def _bool_or_file(name: str, value: Any) -> bool | str:
     return value if isinstance(value, bool) else _str(name, value)
 
 
+def _count_or_auto(name: str, value: Any) -> int | str:
+    if value in ("auto", str(AUTO_BATCH), AUTO_BATCH):
+        return "auto"
+    return _int(name, value)
+
+
 def _yes_no_word(name: str, value: Any) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else _str(name, value)
 
@@ -229,6 +236,7 @@ _SPECIAL: dict[str, Callable[[str, Any], Any]] = {
     "data_shape": _one_size,
     "lr_decay": _factors,
     "profile": _profile,
+    "batch_size": _count_or_auto,
     "pretrained": _bool_or_file,
     "pretrained_base": _yes_no_word,
 }
@@ -243,11 +251,13 @@ _TO_TYPED: dict[str, Callable[[Any], Any]] = {
     "random_shapes": _typed_sizes,
     "lr_decay_epoch": _typed_epochs,
     "lr_decay": _typed_factors,
+    "batch_size": lambda count: AUTO_BATCH if count == "auto" else count,
 }
 _TO_PLAIN: dict[str, Callable[[Any], Any]] = {
     "data_shape": size_word,
     "random_shapes": lambda sizes: ",".join(map(size_word, sizes)),
     "lr_decay_epoch": lambda epochs: ",".join(map(exact, epochs)),
     "lr_decay": _plain_factors,
+    "batch_size": lambda count: "auto" if count == AUTO_BATCH else count,
     "anchors": _plain_anchors,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from gluon_yolo.errors import SettingError
+from gluon_yolo.errors import SettingError, SettingText
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.models.layers import hold_statistics
 from gluon_yolo.mxnet_compat import gluon
@@ -116,3 +116,21 @@ def _batch_norms(block: gluon.Block, place: str) -> Iterator[tuple[str, gluon.nn
         yield place, block
     for name, child in block._children.items():
         yield from _batch_norms(child, f"{place}.{name}" if place else name)
+
+
+def random_warnings(random: Sequence[str], selectors: str | None, place: str | None) -> list[SettingText]:
+    """Return a warning if frozen weights have their random initial values.
+
+    Args:
+        random: the names of these weights.
+        selectors: the setting ``freeze``.
+        place: its origin; None where it is a flag.
+    """
+    if not random:
+        return []
+    origin = "" if place is None else f"{place}: as "
+    text = (
+        f"{origin}{{freeze}} {selectors}: {len(random)} of the frozen weights are random and stay so "
+        f"({random[0]}, ...): start from a file that has them, with {{weights}}, or freeze less"
+    )
+    return [SettingText(text)]

@@ -129,7 +129,8 @@ def _images(dataset: Dataset, config: TrainConfig) -> Iterable[int]:
     """Return the indices of the images that are trained on; ``num_samples`` may leave some out."""
     everything = range(len(dataset))
     mixed = config.mixup or isinstance(augmentation(config.augment), Mosaic)  # draws from all images
-    per_epoch = config.batches(max(1, len(dataset) // config.batch_size)) * config.batch_size
+    batch = max(1, config.batch_size)  # one that is yet to be found counts as 1
+    per_epoch = config.batches(max(1, len(dataset) // batch)) * batch
     if config.num_samples <= 0 or mixed or per_epoch >= len(dataset):
         return everything
     seen: set[int] = set()

@@ -9,14 +9,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.errors import SettingText, UserError, extended
+from gluon_yolo.errors import SettingError, SettingText, UserError, extended
 from gluon_yolo.evaluation.image_grids import VALIDATION_IMAGES
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.system import memory
 from gluon_yolo.text import counted
+from gluon_yolo.training import batch_auto
 from gluon_yolo.training.config import DEFAULTS, Args, TrainConfig
+from gluon_yolo.training.config_forms import AUTO_BATCH
 from gluon_yolo.training.memory_check import ADVICE, Wanted, check, fits, largest_of
 from gluon_yolo.training.memory_estimate import TrainMemory, beside_the_network, weight_bytes
+from gluon_yolo.training.out_of_memory import explained
 from gluon_yolo.training.run_dir import RunFolder
 
 CPU_BATCH = 8  # a larger batch is not faster on a CPU
@@ -78,16 +81,24 @@ def fitted(
     Raises:
         UserError: it certainly does not fit.
     """
+    is_auto = config.batch_size == AUTO_BATCH
+    if is_auto and contexts[0].device_type != "cpu":
+        return _largest_on_gpus(config, net, contexts, data[0], teacher)
     if contexts[0].device_type != "cpu":  # mxnet's own error is enough for the memory of a GPU
         return Fitted(config)
     there = memory.look()
     if config.memory is not None:
         there = memory.Memory(int(config.memory * memory.GB), 0, "{memory}")
     wanted, estimate = _wanted(config, net, contexts), _estimate(config, net, contexts, data, teacher)
+    line_of_batch: tuple[SettingText, ...] = ()
+    if is_auto:
+        batch, said = batch_auto.within(wanted, estimate.at(wanted.sizes_hw), there, len(data[0]))
+        wanted, line_of_batch = dataclasses.replace(wanted, batch_size=batch), (said,)
+        config = dataclasses.replace(config, batch_size=batch)
     if there is not None and "batch_size" in own:
         wanted = _halved(wanted, estimate, there)
         config = dataclasses.replace(config, batch_size=wanted.batch_size)
-    lines = (_about_defaults(own, wanted, estimate),) if own else ()
+    lines = (*line_of_batch, *((_about_defaults(own, wanted, estimate),) if own else ()))
     if there is None:
         return Fitted(config, lines)
     line = _checked(wanted, estimate, there, resumed)
@@ -120,6 +131,34 @@ def _estimate(
     times = (_AVERAGE if config.ema else 0) + (len(contexts) if config.optimizer == "adamw" else 0)
     beside += times * weight_bytes(net)
     return TrainMemory(net, config.data_shape, len(contexts), objects * together, beside, teacher)
+
+
+def _largest_on_gpus(
+    config: TrainConfig,
+    net: DetectionNetwork,
+    devices: Sequence[Any],
+    train: Dataset,
+    teacher: DetectionNetwork | None,
+) -> Fitted:
+    """Return the training with the largest batch that fits on its GPUs; the first one stands for all.
+
+    Raises:
+        SettingError: the engine is mxnet, or there is a teacher: their memory on a GPU is not measured.
+    """
+    if config.engine != "torch":
+        raise SettingError(f"{batch_auto.AUTO}: on a GPU this needs {{engine}} torch; give a number")
+    if teacher is not None:
+        raise SettingError(f"{batch_auto.AUTO}: a teacher's memory on a GPU is not measured; give a number")
+    from gluon_yolo.training import torch_memory
+
+    objects = max((len(train.annotations(index)) for index in range(len(train))), default=0)
+    wanted, device = _wanted(config, net, devices), str(devices[0])
+    peak = torch_memory.step_peak(net, config, device, objects)
+    with explained(
+        lambda: f"{batch_auto.AUTO}: out of memory on {device}, with {batch_auto.MEASURED[1]} pictures"
+    ):
+        batch, line = batch_auto.within_gpus(wanted, peak, torch_memory.free_bytes(device), len(train))
+    return Fitted(dataclasses.replace(config, batch_size=batch), (line,))
 
 
 def _halved(wanted: Wanted, estimate: TrainMemory, there: memory.Memory) -> Wanted:

@@ -89,8 +89,7 @@ def plan_new(
     architecture = architecture_of(asked["network"], asked["dataset"], data[2], spp=asked["spp"])
     chosen: list[SettingText] = []
     if asked["recipe"] == AUTO:
-        devices = len(choice.devices) * processes.share.world
-        auto = choose(data[0], devices, has_own_size(asked))
+        auto = choose(data[0], len(choice.devices), has_own_size(asked))
         given = given._replace(chosen=auto.settings)
         chosen = auto.lines({**from_data.values, **given.all()})
     decided = decide(given, from_data.values)

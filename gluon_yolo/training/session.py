@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gluon_yolo.data.opening import log_reports
-from gluon_yolo.errors import SettingText, blamed
+from gluon_yolo.errors import SettingError, SettingText, blamed
 from gluon_yolo.evaluation.validation import Validation
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.spec import DetectionSpec
@@ -18,7 +18,7 @@ from gluon_yolo.training.callbacks.built_in import check_packages
 from gluon_yolo.training.callbacks.callback_list import check_callbacks
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.data_parallel import check_batch_size
-from gluon_yolo.training.freeze import freeze, frozen_at_random
+from gluon_yolo.training.freeze import freeze, frozen_at_random, random_warnings
 from gluon_yolo.training.learnable import Learnable
 from gluon_yolo.training.length import keep_length
 from gluon_yolo.training.memory_fit import Fitted, fitted
@@ -134,13 +134,15 @@ def _ready(run_plan: Plan) -> _Ready:
     args, architecture, choice = run_plan.args, run_plan.architecture, run_plan.choice
     train_data, val_data, class_names = run_plan.data
     workers = run_plan.processes.part_of(args["num_workers"])
+    is_auto, count = args["batch_size"] == "auto", len(choice.devices)
     asked = dataclasses.replace(TrainConfig.from_plain(args), engine=choice.engine, num_workers=workers)
     config = asked.for_network(architecture.name, architecture.spec.num_levels)
     check_packages(config)
     learnable = Learnable(train_data, config, architecture.spec.max_stride)
     learnable.refuse()
     config, found = settled_anchors(asked.anchors, config, architecture, train_data)
-    check_batch_size(config.batch_size, len(choice.devices))
+    if not is_auto:
+        check_batch_size(config.batch_size, count)
     validation = validation_of(val_data, config, run_plan.resumed if run_plan.goes_on else None)
     start = _start(run_plan, config)
     net = build_network(architecture, config, class_names, choice.contexts, start.form)
@@ -148,10 +150,13 @@ def _ready(run_plan: Plan) -> _Ready:
     teacher = open_teacher(config, net.spec, run_plan.resumed)
     # Of several hosts, none knows the memory of the others.
     is_checked = run_plan.processes.hosts == 1
+    if is_auto and not is_checked:
+        raise SettingError("{batch_size} auto: no host knows the memory of the others; give a number")
     checked = (net, choice.devices, run_plan.data[:2], run_plan.own, run_plan.resumed)
     teachers_net = teacher.block.net if teacher else None
     fit = fitted(config, *checked, teachers_net) if is_checked else Fitted(config)
-    config = fit.config
+    batch = run_plan.processes.first_says("batch", fit.config.batch_size)  # memory differs from look to look
+    config = dataclasses.replace(fit.config, batch_size=batch)
     origin = (
         Origin(f"weights: those of {run_plan.resumed.path}")
         if run_plan.resumed is not None and (run_plan.goes_on or not run_plan.processes.is_first)
@@ -165,7 +170,11 @@ def _ready(run_plan: Plan) -> _Ready:
         keep_teacher(folder, teacher, args)
     taught = [teacher.line] if teacher else []
     lines = (*frozen, *taught, *run_plan.taken, *fit.lines, *found, *update_lines(config))
-    warnings = (*run_plan.doubts, *fit.warnings, *_random_warnings(run_plan, config, random))
+    warnings = (
+        *run_plan.doubts,
+        *fit.warnings,
+        *random_warnings(random, config.freeze, run_plan.places.get("freeze")),
+    )
     return _Ready(config, net, origin, folder, validation, learnable, teacher, lines, warnings)
 
 
@@ -177,18 +186,6 @@ def _start(run_plan: Plan, config: TrainConfig) -> Start:
     form = DetectionSpec.from_dict(resumed.model()["spec"]).backbone
     given = run_plan.goes_on or not run_plan.processes.is_first
     return Start(form=form) if given else find_again(name, config, form)
-
-
-def _random_warnings(run_plan: Plan, config: TrainConfig, random: Sequence[str]) -> list[SettingText]:
-    """Return a warning if frozen weights have their random initial values."""
-    if not random:
-        return []
-    place = f"{run_plan.places['freeze']}: as " if "freeze" in run_plan.places else ""
-    text = (
-        f"{place}{{freeze}} {config.freeze}: {len(random)} of the frozen weights are random and stay so "
-        f"({random[0]}, ...): start from a file that has them, with {{weights}}, or freeze less"
-    )
-    return [SettingText(text)]
 
 
 def _log_beginning(run_plan: Plan, ready: _Ready, story: str) -> None:

@@ -22,7 +22,7 @@ class Settings:
 
     network: str = _field("mobilenet1_0", "what to train: a network of the zoo, or a darknet .cfg")
     epochs: int = _field(200, "of the whole training, warm-up included")
-    batch_size: int = _field(64, "images of a step, over all devices")
+    batch_size: int = _field(64, "images of a step, over all devices; -1 or auto: as many as fit")
     data_shape: tuple[int, int] = _field((416, 416), "height and width of the input, and of validation")
     random_shape: bool = _field(True, "train at sizes drawn from random_shapes instead")
     random_shapes: tuple[tuple[int, int], ...] = _field(RANDOM_SHAPES, "heights and widths to draw from")

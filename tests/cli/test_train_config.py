@@ -84,7 +84,7 @@ def test_a_run_is_repeated_by_its_config(there, capsys):
         ("epochs: 3\nfreeze: nose", "", "mine.yaml: line 2: as --freeze nose: nothing in net is called so"),
         ("name: a/b", "", "mine.yaml: line 1: as --name 'a/b': expected a plain file name"),
         ("memory: 0", "", "mine.yaml: line 1: as --memory 0.0: must be above 0"),
-        ("recipe: large", "", "mine.yaml: line 1: as --recipe large: choose from small-data"),
+        ("recipe: large", "", "mine.yaml: line 1: as --recipe large: choose from auto, small-data"),
         (
             "pretrained_base: no.params",
             "",

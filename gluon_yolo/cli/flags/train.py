@@ -52,6 +52,16 @@ def _number(text: str) -> float:
     return int(text) if text.isdecimal() else _floats(text)[0]
 
 
+def _count_or_auto(text: str) -> int | str:
+    """Return a whole number, or the word auto."""
+    if text == "auto":
+        return text
+    try:
+        return int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a number or auto, got {text!r}") from error
+
+
 def _factors(text: str) -> float | str:
     """Return one factor as a number, and several, with commas, as text."""
     factors = _floats(*text.split(","))
@@ -79,8 +89,8 @@ def _add_first(group: Any) -> None:
         "(.weights, .conv.57) or Yolo-FastestV2's (.pth)"
     )
     batch = (
-        "pictures a step, over all devices; on a CPU 8, where nothing else is said. Fewer need less memory; "
-        "with half as many give half the --lr"
+        "pictures a step, over all devices; on a CPU 8, where nothing else is said; auto: as many as fit in "
+        "memory. Fewer need less memory; with half as many give half the --lr"
     )
     shape = "input size, of training and validation. Larger finds smaller objects, and takes time by its area"
     augment = (
@@ -107,7 +117,7 @@ def _add_first(group: Any) -> None:
         "--epochs",
         help="how often every picture is seen; more for few pictures, or from random weights",
     )
-    _add(group, "--batch-size", help=batch)
+    _add(group, "--batch-size", type=_count_or_auto, metavar="N|auto", help=batch)
     _add(group, "--data-shape", metavar="N|HxW", help=shape)
     _add(group, "--augment", metavar="NAMES", help=augment)
     _add(group, "--gpus", metavar="0,1", help=gpus)

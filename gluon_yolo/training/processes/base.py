@@ -103,6 +103,15 @@ class Processes:
 
         return Checkpoint(folder.weights)
 
+    def first_says(self, what: str, value: Any) -> Any:
+        """Return the first process's value, in all of them.
+
+        Args:
+            what: names it.
+            value: this process's own: numbers, texts and lists.
+        """
+        return value
+
     def known_folder(self) -> Path | None:
         """Return the folder of the run that goes on, which another process or an earlier start has made."""
         return None

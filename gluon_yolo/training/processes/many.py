@@ -123,6 +123,13 @@ class ManyProcesses(Processes):
         again = f"; started again: {self.member.fault}" if self.member.fault else ""
         return f"processes: {self.member.world}{where}, each of {threads}{again}"
 
+    def first_says(self, what: str, value: Any) -> Any:
+        """Return the first process's value, in all of them, however long that takes."""
+        name = self._next(what)
+        if self.is_first:
+            self.store.set(name, json.dumps(value).encode())
+        return json.loads(self.store.wait(name))
+
     def known_folder(self) -> Path | None:
         """Return the run's folder: of an earlier start, or as the first process makes it."""
         if self.is_first:

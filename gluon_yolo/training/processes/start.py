@@ -52,7 +52,8 @@ def in_processes(args: Mapping[str, Any], function: Callable[[], Any], callbacks
     if choice.engine != TORCH or (len(choice.devices) == 1 and not args["hosts"]):
         return None
     hosts = Hosts.of(args["hosts"]) if args["hosts"] else Hosts()
-    if args["batch_size"] != PLAIN_DEFAULTS["batch_size"]:  # else a CPU or the network's file may change it
+    # The default may be changed by a CPU or by the network's file; auto is chosen to suit them.
+    if args["batch_size"] not in (PLAIN_DEFAULTS["batch_size"], "auto"):
         _check_batch_sizes(args["batch_size"], hosts, len(choice.devices))
     _check_pickled(callbacks)
     from gluon_yolo.training.processes.launch import Launch, launch
