@@ -32,6 +32,7 @@ HALF = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 NETWORKS = {
     "torchvision_mobilenetv2": (torchvision.models.mobilenet_v2, IMAGENET, (6, 13, 18)),
     "timm_mobilenetv2": (lambda: timm.create_model("mobilenetv2_100"), IMAGENET, (2, 4, None)),
+    "timm_mobilenetv2_050": (lambda: timm.create_model("mobilenetv2_050"), IMAGENET, (2, 4, None)),
     "timm_mobilenet": (lambda: timm.create_model("mobilenetv1_100"), HALF, (2, 3, 4)),
     "timm_darknet53": (lambda: timm.create_model("darknet53"), IMAGENET, (2, 3, 4)),
 }

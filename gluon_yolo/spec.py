@@ -29,20 +29,25 @@ class BackboneForm:
             the architecture's own.
         mean: of each colour channel, for pixels scaled to 0..1; empty is the architecture's own.
         std: standard deviation of each colour channel, for pixels scaled to 0..1; empty as for ``mean``.
+        divisor: of which all widths are multiples; 0 is the architecture's own widths.
 
     Raises:
-        ValueError: mean or deviation is not of three channels, or a deviation is not positive.
+        ValueError: mean or deviation is not of three channels, a deviation is not positive, or the divisor is
+            negative.
     """
 
     activation: str = ""
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    divisor: int = 0
 
     def __post_init__(self) -> None:
         """Convert sequences to tuples of floats, and check them."""
         mean, std = tuple(map(float, self.mean)), tuple(map(float, self.std))
         if (len(mean), len(std)) not in ((0, 0), (3, 3)) or not all(number > 0 for number in std):
             raise ValueError(f"backbone: expected mean and std of three channels, got {mean} and {std}")
+        if self.divisor < 0:
+            raise ValueError(f"backbone: expected a divisor of 0 or more, got {self.divisor}")
         object.__setattr__(self, "mean", mean)
         object.__setattr__(self, "std", std)
 
@@ -51,6 +56,7 @@ class BackboneForm:
         words = [self.activation] if self.activation else []
         for name, values in (("mean", self.mean), ("std", self.std)):
             words += [f"{name} {' '.join(f'{value:g}' for value in values)}"] if values else []
+        words += [f"widths in multiples of {self.divisor}"] if self.divisor else []
         return ", ".join(words)
 
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from gluon_yolo.spec import DEFAULT_ANCHORS, DetectionSpec
+from gluon_yolo.spec import DEFAULT_ANCHORS, BackboneForm, DetectionSpec
 
 
 def test_what_it_derives():
@@ -69,3 +69,31 @@ ONE_LEVEL = {"anchors": [[[10, 10]]], "strides": [8]}
 def test_a_wrong_record_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         DetectionSpec(**{"class_names": ["cat"], **changes})
+
+
+def test_an_architectures_own_backbone_is_not_in_the_record():
+    """Versions from before the field read such records; a record without it is of the own backbone."""
+    assert "backbone" not in DetectionSpec(("cat",)).to_dict()
+    other = DetectionSpec(("cat",), backbone=BackboneForm("relu6", (0.5, 0.5, 0.5), (1, 1, 1), 8))
+    record = json.loads(json.dumps(other.to_dict()))
+    assert record["backbone"] == {"activation": "relu6", "mean": [0.5] * 3, "std": [1.0] * 3, "divisor": 8}
+    assert DetectionSpec.from_dict(record) == other
+    del record["backbone"]
+    assert DetectionSpec.from_dict(record) == DetectionSpec(("cat",))
+    assert str(other.backbone) == "relu6, mean 0.5 0.5 0.5, std 1 1 1, widths in multiples of 8"
+    assert str(BackboneForm()) == ""
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"mean": (0.5,), "std": (0.5,)},
+        {"mean": (0.5, 0.5, 0.5)},
+        {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0, 0.5)},
+        {"mean": (0.5, 0.5, 0.5), "std": (0.5, float("nan"), 0.5)},
+        {"divisor": -8},
+    ],
+)
+def test_forms_that_no_backbone_has(values):
+    with pytest.raises(ValueError, match="backbone: expected"):
+        BackboneForm(**values)

@@ -82,7 +82,12 @@ def register(
 
 def entry(name: str) -> Entry:
     """Return the entry of a network by its full name."""
-    return _ENTRIES[name.rsplit("_", 1)[0].removesuffix(_SPP)]
+    return _ENTRIES[family_of(name)]
+
+
+def family_of(name: str) -> str:
+    """Return the architecture in a network's full name, without data set and SPP."""
+    return name.rsplit("_", 1)[0].removesuffix(_SPP)
 
 
 def with_spp(name: str) -> str:
@@ -132,7 +137,9 @@ def _yolo3_mobilenet(name: str, spec: DetectionSpec, norm: NormFactory) -> Detec
 )
 def _yolo3_mobilenetv2(name: str, spec: DetectionSpec, norm: NormFactory) -> Detector:
     multiplier = _multiplier(name)
-    return _yolo3(name, spec, norm, mobilenetv2(multiplier, norm), _neck_channels(multiplier))
+    return _yolo3(
+        name, spec, norm, mobilenetv2(multiplier, norm, spec.backbone.divisor), _neck_channels(multiplier)
+    )
 
 
 @register("yolo3_darknet53", takes_spp=True)

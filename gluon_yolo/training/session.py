@@ -34,7 +34,7 @@ from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.run_log import log_result, log_start, recording
 from gluon_yolo.training.run_plan import Plan
 from gluon_yolo.training.setup import Origin, anchor_lines, build_network, load_starting_weights
-from gluon_yolo.training.start import Start, find_start
+from gluon_yolo.training.start import Start, find_again, find_start
 from gluon_yolo.training.teacher import Teacher, keep_teacher, open_teacher
 from gluon_yolo.training.trainer import Trainer
 from gluon_yolo.training.update_lines import update_lines
@@ -159,7 +159,7 @@ def _ready(run_plan: Plan) -> _Ready:
     config = dataclasses.replace(fit.config, batch_size=batch)
     origin = (
         Origin(f"weights: those of {run_plan.resumed.path}")
-        if run_plan.resumed is not None and run_plan.goes_on
+        if run_plan.resumed is not None and (run_plan.goes_on or not run_plan.processes.is_first)
         else load_starting_weights(net, config, start)
     )
     random = frozen_at_random(net, origin.fresh)
@@ -179,10 +179,13 @@ def _ready(run_plan: Plan) -> _Ready:
 
 
 def _start(run_plan: Plan, config: TrainConfig) -> Start:
-    """Return where the run's weights begin; a run that goes on has the backbone's form in its record."""
-    if run_plan.resumed is not None and run_plan.goes_on:
-        return Start(form=DetectionSpec.from_dict(run_plan.resumed.model()["spec"]).backbone)
-    return find_start(run_plan.architecture.name, config)
+    """Return where the run's weights begin; the first of several processes sends its own to the others."""
+    name, resumed = run_plan.architecture.name, run_plan.resumed
+    if resumed is None:
+        return find_start(name, config)
+    form = DetectionSpec.from_dict(resumed.model()["spec"]).backbone
+    given = run_plan.goes_on or not run_plan.processes.is_first
+    return Start(form=form) if given else find_again(name, config, form)
 
 
 def _log_beginning(run_plan: Plan, ready: _Ready, story: str) -> None:

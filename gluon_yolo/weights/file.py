@@ -82,6 +82,12 @@ class WeightsFile:
         )
 
     @classmethod
+    def _of_gluoncv(cls, path: Path, named: Mapping[str, mx.nd.NDArray], levels: int) -> WeightsFile:
+        """Return a file of GluonCV, whose backbones are the architectures' own."""
+        values, anchors = _numbers(path, named), _gluoncv_anchors(named, levels)
+        return cls(path, values, True, None, anchors, form=BackboneForm())
+
+    @classmethod
     def _read_params(cls, path: Path, net: DetectionNetwork) -> WeightsFile:
         """Read an mxnet parameter file. GluonCV orders levels by descending stride."""
         arrays = _load(path)
@@ -91,7 +97,7 @@ class WeightsFile:
         if gluoncv.is_gluoncv(names):
             ours = gluoncv.translate(names, levels)
             named = {ours.get(name) or name: array for name, array in names.items()}
-            return cls(path, _numbers(path, named), True, None, _gluoncv_anchors(named, levels))
+            return cls._of_gluoncv(path, named, levels)
         if collected_names.is_collected(arrays):
             if collected_names.is_folded(arrays, own):
                 raise UserError(
@@ -102,7 +108,7 @@ class WeightsFile:
             if not ours:
                 ours = collected_names.of_gluoncv(list(arrays), list(own), levels)
                 named = {ours.get(name, name): array for name, array in arrays.items()}
-                return cls(path, _numbers(path, named), True, None, _gluoncv_anchors(named, levels))
+                return cls._of_gluoncv(path, named, levels)
             names = {ours.get(name, name): array for name, array in arrays.items()}
         spec = spec_of_run(path)
         values = _numbers(path, names)

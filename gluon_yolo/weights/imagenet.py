@@ -75,17 +75,19 @@ class Source:
         network: beginning of the names in the zoo of the networks with this backbone.
         names: yields its layers' names, in the order of computation.
         form: of the backbone that its weights need.
+        divisor: of which its widths are multiples where they are scaled; 0 where this makes no difference.
     """
 
     name: str
     network: str
     names: Callable[[], Names]
     form: BackboneForm = BackboneForm()
+    divisor: int = 0
 
 
 SOURCES = (
-    Source("torchvision's MobileNetV2", "yolo3_mobilenetv2_", torchvision_mobilenetv2),
-    Source("timm's MobileNetV2", "yolo3_mobilenetv2_", timm_mobilenetv2),
+    Source("torchvision's MobileNetV2", "yolo3_mobilenetv2_", torchvision_mobilenetv2, divisor=8),
+    Source("timm's MobileNetV2", "yolo3_mobilenetv2_", timm_mobilenetv2, divisor=8),
     Source(
         "timm's MobileNetV1", "yolo3_mobilenet", timm_mobilenet, BackboneForm("relu6", mean=HALF, std=HALF)
     ),

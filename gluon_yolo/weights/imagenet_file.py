@@ -47,7 +47,7 @@ def read_for(path: Path, net: Detector) -> ForeignWeights:
     others = (name for name in arrays if name not in names and not name.endswith(_COUNTER))
     left_out = tuple(f"{name}: of the classifier" for name in others)
     values = {ours: arrays[theirs].astype(np.float32, copy=False) for theirs, ours in names.items()}
-    return ForeignWeights(values, left_out=left_out, form=_form(path, source))
+    return ForeignWeights(values, left_out=left_out, form=_form(path, source, net.zoo_name))
 
 
 def form_of(path: Path, network: str) -> BackboneForm:
@@ -63,17 +63,22 @@ def form_of(path: Path, network: str) -> BackboneForm:
     found = recognised(tensor_file.read(path))
     if found is None or not network.startswith(found[0].network):
         return BackboneForm()  # its reader explains what is wrong
-    return _form(path, found[0])
+    return _form(path, found[0], network)
 
 
-def _form(path: Path, source: Source) -> BackboneForm:
-    """Return a source's form, with mean and deviation of timm's record where one lies beside the file."""
+def _form(path: Path, source: Source, network: str) -> BackboneForm:
+    """Return a source's form, with mean and deviation of timm's record where one lies beside the file.
+
+    Of the full width all widths of MobileNetV2 are multiples of 8 as they are.
+    """
+    divisor = source.divisor if "_1.0_" not in network else 0
+    form = dataclasses.replace(source.form, divisor=divisor)
     try:
         record = json.loads((path.parent / _CONFIG).read_text("utf-8"))["pretrained_cfg"]
         told = BackboneForm(mean=record["mean"], std=record["std"])
     except (OSError, ValueError, KeyError, TypeError):
-        return source.form
-    return dataclasses.replace(source.form, mean=told.mean, std=told.std)
+        return form
+    return dataclasses.replace(form, mean=told.mean, std=told.std)
 
 
 def _recognised(

@@ -55,7 +55,7 @@ def offers(network: str | None = None) -> list[Offer]:
     Raises:
         UserError: there is neither such a network nor such weights.
     """
-    families = list(dict.fromkeys(name.rsplit("_", 1)[0] for name in zoo.names()))
+    families = list(dict.fromkeys(map(zoo.family_of, zoo.names())))
     found: list[Offer] = []
     for family in families:
         found += map(_of, published_for(family))
@@ -67,7 +67,7 @@ def offers(network: str | None = None) -> list[Offer]:
         return by_name
     if "/" in network:
         named(network)  # raises an error with the known names
-    family = zoo.canonical(network).rsplit("_", 1)[0]
+    family = zoo.family_of(zoo.canonical(network))
     return [each for each in found if each.family == family]
 
 

@@ -90,6 +90,7 @@ PUBLISHED = (
         Checksum("sha256", "b33bc2c4"),
         auto=False,
     ),
+    _hub("timm/mobilenetv2_050.lamb_in1k", "yolo3_mobilenetv2_0.5"),
     _hub("timm/darknet53.c2ns_in1k", "yolo3_darknet53"),
     Published(
         "timm/darknet53_256_c2ns",

@@ -13,6 +13,7 @@ from gluon_yolo.losses import make_loss
 from gluon_yolo.losses.distillation import DistillationLoss
 from gluon_yolo.losses.yolo3 import IOU_GAIN
 from gluon_yolo.mxnet_compat import autograd, nd
+from gluon_yolo.training.soft_targets import soft_targets
 from gluon_yolo.visualize.curves import LOSSES
 from tests.losses import test_fastestv2, test_yolo3
 from tests.losses.gradients import losses_and_gradients
@@ -210,3 +211,37 @@ def test_images_in_which_the_teacher_finds_nothing():
         )
         assert min(taught["teacher_objectness"]) > 0
         assert all(np.isfinite(gradient).all() for gradient in gradients)
+
+
+def taught_by(assigner, seed=12):
+    """Return a spec with an assigner, raw maps, targets of no object, and soft targets of eight boxes."""
+    spec = dataclasses.replace(SPEC, assigner=assigner, xy_scales=(2, 2))
+    rng = np.random.default_rng(seed)
+    maps, targets = test_yolo3.random_case(seed)
+    height, width = test_yolo3.SIZE_HW
+    centres, sides = rng.uniform(0, (width, height), (2, 8, 2)), rng.uniform(6, 45, (2, 8, 2))
+    corners = [np.clip(centres + sign * sides / 2, 0, (width, height)) for sign in (-1, 1)]
+    sure = [rng.uniform(0.1, 1, (2, 8, 1)), rng.uniform(0, 1, (2, 8, 3))]
+    predictions = np.concatenate([*corners, *sure], axis=2).astype(np.float32)
+    soft = soft_targets(predictions, spec, test_yolo3.SIZE_HW)
+    return spec, maps, np.zeros((2, 18, COLUMNS), np.float32), soft
+
+
+@pytest.mark.parametrize("assigner", ["best_shape", "neighbours", "overlap"])
+def test_with_any_static_assigner(assigner):
+    spec, maps, targets, soft = taught_by(assigner)
+    losses, _, _ = run(spec, maps, targets, soft, "ciou")
+    np.testing.assert_allclose(losses[3:], plain_yolo3(maps, soft, spec, "ciou"), rtol=1e-4)
+
+
+def test_with_a_dynamic_assigner_some_of_the_candidates_learn():
+    """At least one for each box, and not all."""
+    spec, maps, targets, soft = taught_by("dynamic")
+    losses, gradients, _ = run(spec, maps, targets, soft, "ciou")
+    static, _, _ = run(dataclasses.replace(spec, assigner="best_shape"), maps, targets, soft, "ciou")
+    assert (losses[4:] > 0).all() and (losses[4:] < static[4:]).all()
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
+    boxes = anchor_rows(gradients, spec)[0][..., :4]
+    learning = np.abs(boxes).sum(axis=2) > 0
+    candidates = sum(len({int(row[INDEX]) for row in rows if row[WEIGHT] > 0}) for rows in soft)
+    assert 4 <= learning.sum() < candidates

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,10 +15,11 @@ from gluon_yolo.models import zoo
 from gluon_yolo.models.build import find_architecture
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.spec import BackboneForm, DetectionSpec
-from gluon_yolo.training import start
+from gluon_yolo.training import session, start
 from gluon_yolo.training.config import TrainConfig
+from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.setup import build_network, load_starting_weights
-from gluon_yolo.training.start import Start, find_start
+from gluon_yolo.training.start import Start, find_again, find_start
 from gluon_yolo.weights import dead_hosts, published
 from gluon_yolo.weights.imagenet import SOURCES, parameter_names
 from tests.small_training import NAME, SMALL, draw_data, parameters, start_run
@@ -102,6 +104,7 @@ def test_exports_compute_in_the_form(run, tmp_path):
         "activation": "relu6",
         "mean": list(HALF),
         "std": list(HALF),
+        "divisor": 0,
     }
 
 
@@ -133,11 +136,40 @@ def test_auto_and_yes_ask_the_places(places, timm_file):
     assert asked == [(FAMILY, False), (FAMILY, True)]
 
 
+def test_a_run_that_begins_again_keeps_the_form_of_its_record(places, timm_file):
+    places((timm_file, ()))
+    config = TrainConfig(AUTO)
+    assert find_again(AUTO, config, TIMM) == Start(timm_file, TIMM)
+    found = find_again(AUTO, config, BackboneForm())
+    assert found.path is None and found.form == BackboneForm()
+    assert found.reasons == (f"{timm_file}: not of the backbone with which the run began",)
+    places((None, ("no answer",)))
+    assert find_again(AUTO, config, TIMM) == Start(None, TIMM, ("no answer",))
+
+
+def test_of_several_processes_only_the_first_looks_for_weights(run, places):
+    """It sends them to the others, which need their form alone."""
+    asked = places((None, ()))
+    plan = SimpleNamespace(
+        architecture=SimpleNamespace(name=AUTO),
+        resumed=RunFolder(run),
+        goes_on=False,
+        processes=SimpleNamespace(is_first=False),
+    )
+    assert session._start(plan, TrainConfig(AUTO, pretrained_base="yes")) == Start(form=TIMM) and not asked
+
+
 def test_weights_in_gluoncvs_store_come_first(places, tmp_path):
     asked = places((None, ()))
     (tmp_path / "mxnet" / "models").mkdir(parents=True)
     (tmp_path / "mxnet" / "models" / "mobilenet1.0-efbb2ca3.params").write_bytes(b"")
     assert find_start(AUTO, TrainConfig(AUTO)) == Start() and not asked
+
+
+def test_a_network_with_spp_has_the_same_backbone(places, timm_file):
+    asked = places((timm_file, ()))
+    name = "yolo3_mobilenet1.0_spp_custom"
+    assert find_start(name, TrainConfig(name)) == Start(timm_file, TIMM) and asked == [(FAMILY, False)]
 
 
 def test_yes_forgets_dead_hosts(places, monkeypatch, tmp_path):
@@ -186,7 +218,7 @@ def test_words_that_name_weights_elsewhere_reach_the_download(monkeypatch, timm_
         ),
         (
             "https://127.0.0.1:9/w-01234567.pth",
-            "w-01234567.pth: not downloaded, because GLUON_YOLO_OFFLINE is set",
+            "GLUON_YOLO_OFFLINE is set; get the file another way and name it, or start without: --pre",
         ),
     ],
 )

@@ -26,6 +26,7 @@ TIMM_V1 = BackboneForm("relu6", mean=HALF, std=HALF)
 NETWORKS = {
     "torchvision_mobilenetv2": ("yolo3_mobilenetv2_1.0", BackboneForm()),
     "timm_mobilenetv2": ("yolo3_mobilenetv2_1.0", BackboneForm()),
+    "timm_mobilenetv2_050": ("yolo3_mobilenetv2_0.5", BackboneForm(divisor=8)),
     "timm_mobilenet": ("yolo3_mobilenet1.0", TIMM_V1),
     "timm_darknet53": ("yolo3_darknet53", BackboneForm("leaky0.01")),
 }
@@ -101,6 +102,7 @@ CASES = {
         V2_ARRAYS,
         "the weights of torchvision's MobileNetV2, which is not the backbone",
     ),
+    "of cs3darknet": ({"stages.0.conv_down.conv.weight": np.zeros((64, 32, 3, 3))}, "that is not read here"),
     "of another width": (
         narrow(V1_ARRAYS),
         r"another width.*conv_stem.weight has the shape \(16, 3, 3, 3\)",

@@ -12,7 +12,7 @@ from gluon_yolo.class_names import VOC_CLASSES
 from gluon_yolo.errors import UserError
 from gluon_yolo.models import zoo
 from gluon_yolo.mxnet_compat import mx, nd
-from gluon_yolo.spec import DEFAULT_ANCHORS
+from gluon_yolo.spec import DEFAULT_ANCHORS, BackboneForm
 from gluon_yolo.weights import load, pth_file
 from gluon_yolo.weights.darknet_header import read_parts
 from gluon_yolo.weights.load import load_pretrained, load_weights, structural_parameters
@@ -361,6 +361,15 @@ def test_published_backbone(store, tmp_path):
     asked = store(tmp_path / "mobilenet0.25-f0046a3d.params")
     report = load_pretrained(net, backbone_only=True)
     assert asked == ["mobilenet0.25"] and all(name.startswith("backbone.") for name in report.taken)
+
+
+def test_a_network_in_another_form_refuses_gluoncvs_backbone(tmp_path):
+    path = tmp_path / "mobilenet0.25.params"
+    gluoncv_net("mobilenet0.25").save_parameters(str(path))
+    net = zoo.build("yolo3_mobilenet0.25_custom", ["cat"], form=BackboneForm("relu6"))
+    net.initialize_weights()
+    with pytest.raises(UserError, match="its backbone is the one of yolo3_mobilenet0.25_custom, .* relu6"):
+        load_weights(net, path, partial=True)
 
 
 def test_published_backbone_of_the_old_kind(store, tmp_path):

@@ -51,16 +51,35 @@ class Bottleneck(gluon.HybridBlock):
         return out + x if self.residual else out
 
 
-def mobilenetv2(multiplier: float, norm: NormFactory) -> Backbone:
-    """Build MobileNetV2 with all widths but the last scaled by ``multiplier``; strides 8, 16, 32."""
-    in_channels = int(32 * multiplier)
+def _scaled(width: int, multiplier: float, divisor: int) -> int:
+    """Return a scaled width: the nearest multiple of the divisor, and no less than 0.9 of it.
+
+    Source: ``_make_divisible`` of TensorFlow's models/research/slim/nets/mobilenet.
+    """
+    if not divisor:
+        return int(width * multiplier)
+    wanted = width * multiplier
+    near = max(divisor, int(wanted + divisor / 2) // divisor * divisor)
+    return near if near >= 0.9 * wanted else near + divisor
+
+
+def mobilenetv2(multiplier: float, norm: NormFactory, divisor: int = 0) -> Backbone:
+    """Build MobileNetV2 with all widths but the last scaled by ``multiplier``; strides 8, 16, 32.
+
+    Args:
+        multiplier: of the widths.
+        norm: from :func:`gluon_yolo.models.layers.make_norm`.
+        divisor: of which the scaled widths are multiples, as in TensorFlow's, torchvision's and timm's
+            networks; 0 cuts their fractions, as GluonCV does.
+    """
+    in_channels = _scaled(32, multiplier, divisor)
     stages, published = [], []
     for index, blocks in enumerate(STAGES):
         stage = gluon.nn.HybridSequential(prefix="")
         if index == 0:
             stage.add(conv_cell(in_channels, 3, norm, stride=2, activation="relu6", in_channels=3))
         for expansion, width, stride in blocks:
-            channels = int(width * multiplier)
+            channels = _scaled(width, multiplier, divisor)
             stage.add(Bottleneck(in_channels, channels, expansion, stride, norm))
             in_channels = channels
         if index == len(STAGES) - 1:

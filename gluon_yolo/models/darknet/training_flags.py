@@ -119,7 +119,8 @@ def _loss(plan: Plan, notes: list[str]) -> dict[str, Any]:
         )
     if section.get_float("iou_thresh", 1.0) < 1:
         notes.append(
-            f"iou_thresh={keys['iou_thresh']}: several anchors answer for an object; here the best does"
+            f"iou_thresh={keys['iou_thresh']}: several anchors answer for an object; here the best does, or "
+            "with the assigner overlap all above 0.213"
         )
     switches = [f"{key}={keys[key]}" for key in _LOSS_SWITCHES if section.get_float(key, 0.0)]
     if switches:

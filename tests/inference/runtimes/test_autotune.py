@@ -17,6 +17,7 @@ from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.runtimes import autotune, autotune_cache, registry
 from gluon_yolo.inference.runtimes.registry import RUNTIMES
 from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.system import cache as system_cache
 
 SPEC = DetectionSpec(("circle",))
 SIZE_HW = (32, 32)
@@ -249,8 +250,8 @@ def test_a_user_without_a_home(folder, loaded, monkeypatch):
 
     for name in ("GLUON_YOLO_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(autotune_cache.Path, "expanduser", no_home)
-    monkeypatch.setattr(autotune_cache.tempfile, "gettempdir", lambda: str(folder / "temporary"))
+    monkeypatch.setattr(system_cache.Path, "expanduser", no_home)
+    monkeypatch.setattr(system_cache.tempfile, "gettempdir", lambda: str(folder / "temporary"))
     assert chosen(folder) == "onnxruntime"
     assert len(list((folder / "temporary" / "gluon_yolo" / "fastest").iterdir())) == 1
 
