@@ -119,7 +119,7 @@ def _estimate(
     net: DetectionNetwork,
     contexts: Sequence[Any],
     data: Sequence[Dataset],
-    teacher: DetectionNetwork | None,
+    teacher: DetectionNetwork | None = None,
 ) -> TrainMemory:
     train = data[0]
     objects = max((len(train.annotations(index)) for index in range(len(train))), default=0)

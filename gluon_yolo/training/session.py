@@ -102,8 +102,8 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
                 ready.folder,
                 run_plan.choice.devices,
                 callbacks=callbacks,
-                teacher=ready.teacher,
                 **({"processes": processes} if processes.share.world > 1 else {}),
+                **({"teacher": ready.teacher} if ready.teacher else {}),
             )
             log.info("%s", plan(ready.config, trainer.batches, len(train_data), len(val_data)))
             if run_plan.goes_on:

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from gluon_yolo import Predictor
-from gluon_yolo.cli import flag_of, main
+from gluon_yolo.cli import main
+from gluon_yolo.cli.calling import flag_of
 from gluon_yolo.cli.quantize import left, written
 from gluon_yolo.data.dataset import ImageFiles
 from gluon_yolo.data.quality.report import DatasetReport

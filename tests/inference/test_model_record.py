@@ -10,13 +10,9 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.model_record import (
-    ExportedFormat,
-    ModelRecord,
-    find_model_record,
-    weights_file,
-    weights_of,
-)
+from gluon_yolo.inference.exported_format import ExportedFormat
+from gluon_yolo.inference.model_files import find_model_record, weights_file, weights_of
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.spec import DetectionSpec
 
 SPEC = DetectionSpec(("cat", "dog"))

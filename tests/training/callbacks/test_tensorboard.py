@@ -77,4 +77,4 @@ def test_a_resumed_run_has_each_step_once(data, whole, tmp_path, action):
     resumed.resume()
     resumed.run()
     assert len(list((run / "tensorboard").iterdir())) == 2
-    assert scalars(run) == scalars(whole)
+    np.testing.assert_equal(scalars(run), scalars(whole))  # where nothing is found, thresholds are NaN
