@@ -74,7 +74,7 @@ def assert_same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> Non
         np.testing.assert_array_equal(other[name], one[name], err_msg=name)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ["mxnet", pytest.param("torch", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "number, when, status", [(signal.SIGTERM, "epoch 1 batch 1/3", 143), (signal.SIGINT, "epoch 1  fit", 130)]
 )
@@ -90,7 +90,9 @@ def test_stopped_and_resumed_it_ends_with_the_same_bits(whole, train, send_at, e
     assert any((parameters(run)[name] != array).any() for name, array in trained(run).items())
 
 
-@pytest.mark.parametrize("first, second", [("mxnet", "torch"), ("torch", "mxnet")])
+@pytest.mark.parametrize(
+    "first, second", [("mxnet", "torch"), pytest.param("torch", "mxnet", marks=pytest.mark.slow)]
+)
 def test_the_other_engine_goes_on_with_it(whole, train, send_at, first, second):
     expected = whole(second)
     whole(first)  # or there is no torch
@@ -123,6 +125,7 @@ class Seen(Callback):
         return {name: parameter_io.array(each) for name, each in parameters.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_is_validated_is_saved_and_the_training_is_the_plain_one(whole, train, data, tmp_path, engine):
     """Best, last and kept weights are the average; the trained ones are those of a run without it."""

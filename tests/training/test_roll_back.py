@@ -54,7 +54,9 @@ class Slows(Callback):
             trainer.learning_rate *= self.factor
 
 
-@pytest.mark.parametrize("times, more", [(1, {}), (3, {}), (1, {"ema": True, "accumulate": 2})])
+@pytest.mark.parametrize(
+    "times, more", [pytest.param(1, {}, marks=pytest.mark.slow), (3, {}), (1, {"ema": True, "accumulate": 2})]
+)
 def test_it_equals_a_run_with_that_rate_from_the_checkpoint_on(data, tmp_path, caplog, times, more):
     """An average goes back too, and the gradient of the first step of the two of an update is dropped."""
     caplog.set_level("INFO", "gluon_yolo")
@@ -118,6 +120,7 @@ def test_before_the_first_checkpoint_it_stops(data, tmp_path):
     assert spoils.times == 98
 
 
+@pytest.mark.slow
 def test_stopped_and_resumed_it_keeps_the_lower_rate(data, tmp_path):
     class Stops(Callback):
         def on_step_end(self, trainer):

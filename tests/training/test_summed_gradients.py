@@ -137,7 +137,7 @@ def data(tmp_path_factory):
     return draw_data(tmp_path_factory.mktemp("data"))
 
 
-@pytest.mark.parametrize("engine", ["mxnet", "torch"])
+@pytest.mark.parametrize("engine", ["mxnet", pytest.param("torch", marks=pytest.mark.slow)])
 def test_a_run_is_stopped_between_updates_and_resumed_to_the_same_bits(
     data, tmp_path, send_at, engine, capsys
 ):

@@ -26,7 +26,8 @@ class StopsAt(Callback):
         trainer.should_stop = trainer.progress.step == self.step
 
 
-@pytest.mark.parametrize("step", [2, 5])  # in the epoch with mosaic; in the one without
+# In the epoch with mosaic; in the one without.
+@pytest.mark.parametrize("step", [2, pytest.param(5, marks=pytest.mark.slow)])
 def test_stopped_and_resumed_it_ends_the_same(data, tmp_path, step):
     assert small_trainer(data, tmp_path / "whole", **SAMPLED).run() is not None
     assert small_trainer(data, tmp_path / "run", [StopsAt(step)], **SAMPLED).run() is None

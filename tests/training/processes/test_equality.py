@@ -54,6 +54,7 @@ def test_many_processes_equal_one(alone: dict[str, Result], world: int) -> None:
     assert np.median(list(theirs.values())) < 2 * np.median(list(own.values()))
 
 
+@pytest.mark.slow
 def test_all_processes_validate_the_average_of_the_first_one() -> None:
     """Of weights all have the same one; that of running statistics, which differ, is the first process's."""
     found = launch(Launch(2, silence_s=60), average_of_processes)

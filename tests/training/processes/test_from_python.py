@@ -35,6 +35,7 @@ def settings(folder: Path, out: Path, processes: int) -> dict:
     return {**given, "engine": "torch", "cpu_devices": processes, "save_prefix": f"{out}/"}
 
 
+@pytest.mark.slow
 def test_callbacks_are_called_in_one_process_and_count_for_all(folder: Path, tmp_path: Path) -> None:
     """A rate that a callback sets is that of all processes, so that the losses are those of one process."""
     results, losses = [], []
@@ -54,6 +55,7 @@ def test_callbacks_are_called_in_one_process_and_count_for_all(folder: Path, tmp
     assert results[1].args["cpu_devices"] == 2
 
 
+@pytest.mark.slow
 def test_an_error_of_a_callback_is_raised_as_it_is(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="^no disk for the plot$") as caught:
         gluon_yolo.train(**settings(folder, tmp_path, 2), callbacks=[Faster(tmp_path, 0, fails=True)])

@@ -69,7 +69,7 @@ def test_another_error_is_raised_with_its_process_and_traceback(
     assert not left_over(tmp_path)
 
 
-@pytest.mark.parametrize("victim", [0, 1])
+@pytest.mark.parametrize("victim", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_killed_process_is_noticed_and_all_start_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], victim: int
 ) -> None:

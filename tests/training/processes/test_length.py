@@ -25,6 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_hours_end_all_processes_with_a_validated_epoch_and_more_epochs_go_on(folder: Path, tmp_path: Path):
     """The batch is found too, and each process draws its part of balanced epochs."""
     sampled = {"class_balance": 1.0, "augment": "mosaic,light", "no_mosaic_epochs": 1}
@@ -39,6 +40,7 @@ def test_hours_end_all_processes_with_a_validated_epoch_and_more_epochs_go_on(fo
     assert not gluon_yolo.train(resume=result.folder).trained
 
 
+@pytest.mark.slow
 def test_a_roll_back_of_all_processes(folder: Path, tmp_path: Path):
     """A target of the first process is no number, once; both go back, to the losses of one process."""
     losses = []

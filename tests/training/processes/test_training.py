@@ -88,6 +88,7 @@ class train:  # noqa: N801 - read as a command
         return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
+@pytest.mark.slow
 def test_a_killed_process_costs_nothing_but_time(data: Path, whole: Path, tmp_path: Path) -> None:
     with train(data, tmp_path) as run:
         run.until("^epoch 1 batch 1/3")
