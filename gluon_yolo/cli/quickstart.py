@@ -29,7 +29,7 @@ TRAINING = {
     "--data-shape": "128x160",
     "--epochs": "6",
     "--batch-size": "4",
-    "--lr": "0.004",
+    "--lr": "0.002",
     "--lr-mode": "cosine",
     "--warmup-epochs": "0.5",
     "--augment": "light",
