@@ -12,7 +12,6 @@ from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.losses import make_loss
 from gluon_yolo.losses.distillation import DistillationLoss
 from gluon_yolo.losses.yolo3 import IOU_GAIN
-from gluon_yolo.mxnet_compat import autograd, nd
 from gluon_yolo.training.soft_targets import soft_targets
 from gluon_yolo.visualize.curves import LOSSES
 from tests.losses import test_fastestv2, test_yolo3
@@ -92,17 +91,7 @@ def plain_by_cell(maps, soft, box_loss="ciou"):
 def run(spec, maps, targets, soft, box_loss="auto", weight=1.0, smooth=0.0, hybridize=True):
     """Return all losses, one row (B,) for each name, the gradients of the raw maps, and the names."""
     taught = DistillationLoss(make_loss(spec, box_loss, smooth), spec, weight)
-    taught.initialize()
-    if hybridize:
-        taught.hybridize()
-    arrays = [nd.array(raw) for raw in maps]
-    for array in arrays:
-        array.attach_grad()
-    with autograd.record():
-        parts = taught(*arrays, nd.array(targets), nd.array(soft))
-    autograd.backward(list(parts))
-    losses = np.stack([part.asnumpy() for part in parts])
-    return losses, [array.grad.asnumpy() for array in arrays], taught.names
+    return (*losses_and_gradients(taught, maps, targets, hybridize, soft), taught.names)
 
 
 @pytest.mark.parametrize(

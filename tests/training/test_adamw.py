@@ -15,10 +15,7 @@ from gluon_yolo.training.mxnet_adamw import AdamW, make_trainer
 from tests.random_model import random_detector
 from tests.small_training import assert_equal_runs, draw_data, parameters, start_run
 from tests.training.test_step import make_batch
-from tests.training.test_trainer import send_at as _send_at
 from tests.training.test_weight_average import ENGINES, by_mxnet, by_torch, weights
-
-send_at = _send_at  # a fixture
 
 SHAPES = {"large": (3, 2**14), **{f"small {place}": (place % 5 + 1,) for place in range(60)}}
 DECAYED = {name: place % 3 > 0 for place, name in enumerate(SHAPES)}

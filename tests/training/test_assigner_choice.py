@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -22,10 +21,7 @@ from gluon_yolo.training.prepare import architecture_of
 from gluon_yolo.training.setup import build_network
 from tests.models.darknet import small
 from tests.printed import refused
-from tests.small_training import assert_equal_runs, draw_data, start_run
-from tests.training.test_trainer import send_at as _send_at
-
-send_at = _send_at  # a fixture
+from tests.small_training import assert_equal_runs, start_run
 
 SPEC = DetectionSpec(("cat", "dog"), xy_scales=(1, 1.05, 2.5))
 
@@ -72,11 +68,6 @@ def test_a_cfg_keeps_its_range(tmp_path):
     assert (net.spec.assigner, set(net.spec.xy_scales)) == ("neighbours", {2.0})
     net.keep(tmp_path)
     assert set(find_architecture("small", tmp_path).spec.xy_scales) == {2.0}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    return draw_data(tmp_path_factory.mktemp("data"))
 
 
 @pytest.mark.parametrize("assigner", [name for name in YOLO3_ASSIGNERS if name != "best_shape"])

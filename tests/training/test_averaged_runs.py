@@ -17,26 +17,12 @@ from gluon_yolo.cli import main
 from gluon_yolo.mxnet_compat import nd
 from gluon_yolo.training.callbacks.base import Callback
 from gluon_yolo.weights.load import structural_parameters
-from tests.small_training import assert_equal_runs, draw_data, parameters, start_run
-from tests.training.test_trainer import send_at as _send_at
-
-send_at = _send_at  # a fixture
+from tests.small_training import assert_equal_runs, parameters
 
 # Batch norms are frozen, or else rounding is soon as large as the weights: two engines could not be compared.
 FLAGS = shlex.split("--epochs 3 --lr 0.0005 --freeze-bn --save-interval 1")
 EMA = shlex.split("--ema --ema-decay 0.9 --ema-ramp-up 4")
 ENGINES = ("mxnet", "torch")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    return draw_data(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def train(data, tmp_path_factory) -> Callable[..., tuple[int, Path]]:
-    """Return a function that trains with some flags and returns the exit status and the run folder."""
-    return lambda *flags: start_run(data, tmp_path_factory.mktemp("runs"), *flags)
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,7 @@ from gluon_yolo.training.step import TrainStep
 from tests.random_model import random_detector
 from tests.small_training import assert_equal_runs, draw_data, start_run
 from tests.training.test_step import make_batch
-from tests.training.test_trainer import send_at as _send_at
 from tests.training.test_weight_average import ENGINES, weights
-
-send_at = _send_at  # a fixture
 
 RATE = 0.01
 PLAIN = {"momentum": 0.0, "wd": 0.0}  # weights then change by the rate times the gradient

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -33,24 +31,11 @@ from tests.small_training import (
     ROOT,
     SMALL,
     assert_equal_runs,
-    draw_data,
     parameters,
     rows,
-    start_run,
 )
 
 RECIPE = shlex.split("--epochs 3 --lr 0.0005 --mixup --no-mixup-epochs 1 --label-smooth --no-wd")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    return draw_data(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def train(data, tmp_path_factory) -> Callable[..., tuple[int, Path]]:
-    """Return a function that trains with some flags and returns the exit status and the run folder."""
-    return lambda *flags, **options: start_run(data, tmp_path_factory.mktemp("runs"), *flags, **options)
 
 
 @pytest.fixture(scope="module")
@@ -139,25 +124,6 @@ def test_killed_in_an_epoch_and_resumed_it_ends_the_same(whole, data, tmp_path, 
     assert_equal_runs(whole, run)
 
 
-@pytest.fixture
-def send_at() -> Iterator[Callable[[signal.Signals, str], None]]:
-    """Return a function that makes the process send itself a signal when the log has some text."""
-    logger, handlers = logging.getLogger("gluon_yolo"), []
-
-    def send_at(number: signal.Signals, words: str) -> None:
-        class Sender(logging.Handler):
-            def emit(self, record: logging.LogRecord) -> None:
-                if record.getMessage().startswith(words):
-                    os.kill(os.getpid(), number)
-
-        handlers.append(Sender())
-        logger.addHandler(handlers[-1])
-
-    yield send_at
-    for handler in handlers:
-        logger.removeHandler(handler)
-
-
 @pytest.mark.parametrize(
     "number, when, at, status",
     [
@@ -191,8 +157,8 @@ def test_stopped_at_an_epochs_last_batch_it_validates_after_resuming(whole, trai
     """At this point no batch of the epoch is left to train."""
     step = TrainStep.__call__
 
-    def stop_after(self, batch, rate):
-        losses = step(self, batch, rate)
+    def stop_after(self, *given):
+        losses = step(self, *given)
         if self.trainer.optimizer.num_update == 2 * BATCHES:
             os.kill(os.getpid(), signal.SIGTERM)
         return losses
@@ -226,9 +192,9 @@ def test_it_says_what_an_epoch_is_and_once_a_minute_how_far_it_is(train, monkeyp
             minute_is_over()
         update(self, index, *found)
 
-    def stepped(self, batch, rate):
+    def stepped(self, *given):
         minute_is_over()
-        return step(self, batch, rate)
+        return step(self, *given)
 
     monkeypatch.setattr(TrainStep, "__call__", stepped)
     monkeypatch.setattr(VOCMetric, "update", observed)

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,15 +27,10 @@ from tests.small_training import (
     ROOT,
     SMALL,
     assert_equal_runs,
-    draw_data,
     parameters,
     rows,
-    start_run,
 )
 from tests.training.test_trainer import KILLED, explode_at
-from tests.training.test_trainer import send_at as _send_at
-
-send_at = _send_at  # a fixture
 
 torch = pytest.importorskip("torch", reason="the second engine needs PyTorch")
 
@@ -50,17 +44,6 @@ RECIPE = (
 TORCH = shlex.split(
     "--epochs 3 --lr 0.0005 --mixup --no-mixup-epochs 1 --label-smooth --no-wd --engine torch"
 )
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    return draw_data(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def train(data, tmp_path_factory) -> Callable[..., tuple[int, Path]]:
-    """Return a function that trains with some flags and returns the exit status and the run folder."""
-    return lambda *flags, **options: start_run(data, tmp_path_factory.mktemp("runs"), *flags, **options)
 
 
 @pytest.fixture(scope="module")

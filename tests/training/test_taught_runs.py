@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,24 +17,10 @@ from gluon_yolo.inference.model_files import weights_of
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.weights.darknet_model import save
 from tests.models.darknet import small
-from tests.small_training import assert_equal_runs, draw_data, rows, start_run
-from tests.training.test_trainer import send_at as _send_at
-
-send_at = _send_at  # a fixture
+from tests.small_training import assert_equal_runs, rows
 
 PARTS = ("objectness", "centre", "scale", "class")
 TAUGHT = tuple(f"teacher_{part}" for part in PARTS)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    return draw_data(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def train(data, tmp_path_factory) -> Callable[..., tuple[int, Path]]:
-    """Return a function that trains with some flags and returns the exit status and the run folder."""
-    return lambda *flags, **options: start_run(data, tmp_path_factory.mktemp("runs"), *flags, **options)
 
 
 @pytest.fixture(scope="module")
