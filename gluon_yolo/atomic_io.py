@@ -52,7 +52,7 @@ def _flush_folder(path: Path) -> None:
 def seal(path: Path) -> dict[str, Any]:
     """Flush a file to disk and return its record for :func:`check_seal`: name, size in bytes, SHA-256."""
     flush(path)
-    return {"name": path.name, "bytes": path.stat().st_size, "sha256": _sha256(path)}
+    return {"name": path.name, "bytes": path.stat().st_size, "sha256": digest(path)}
 
 
 def check_seal(folder: Path, record: dict[str, Any]) -> str:
@@ -63,17 +63,23 @@ def check_seal(folder: Path, record: dict[str, Any]) -> str:
     size = path.stat().st_size
     if size != record["bytes"]:
         return f"{path}: damaged: it has {size} bytes, {record['bytes']} were written"
-    if _sha256(path) != record["sha256"]:
+    if digest(path) != record["sha256"]:
         return f"{path}: damaged: its bytes are not those that were written"
     return ""
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
+def digest(path: Path, kind: str = "sha256") -> str:
+    """Return the checksum of a file in hexadecimal digits.
+
+    Args:
+        path: of the file.
+        kind: a name that ``hashlib`` knows.
+    """
+    sums = hashlib.new(kind)
     with path.open("rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
+            sums.update(block)
+    return sums.hexdigest()
 
 
 @contextlib.contextmanager

@@ -24,6 +24,20 @@ def html_table(header: Sequence[object], rows: Iterable[Sequence[object]], capti
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def aligned(rows: Sequence[Sequence[str]], words: int = 1) -> list[str]:
+    """Return rows of cells as lines of equal length.
+
+    Args:
+        rows: equally many cells in each.
+        words: number of first columns that are aligned to the left; the others, numbers, are to the right.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return [
+        "  ".join([*map(str.ljust, row[:words], widths), *map(str.rjust, row[words:], widths[words:])])
+        for row in rows
+    ]
+
+
 def html_lines(text: str) -> str:
     """Return a paragraph in HTML with the line breaks of a text, which is escaped."""
     return f"<p>{'<br>'.join(map(_escaped, text.splitlines()))}</p>"

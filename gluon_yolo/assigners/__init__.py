@@ -39,6 +39,7 @@ __all__ = [
     "WEIGHT",
     "Assigner",
     "assign",
+    "assign_objects",
     "assigner_of",
     "rows_per_object",
 ]
@@ -96,6 +97,13 @@ def assigner_of(spec: DetectionSpec) -> Assigner:
 def assign(
     truth: Detections, weights: np.ndarray | None, spec: DetectionSpec, size_hw: tuple[int, int]
 ) -> np.ndarray:
+    """Assign ground-truth boxes to anchors, as :func:`assign_objects`, and return the target rows alone."""
+    return assign_objects(truth, weights, spec, size_hw)[0]
+
+
+def assign_objects(
+    truth: Detections, weights: np.ndarray | None, spec: DetectionSpec, size_hw: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
     """Assign ground-truth boxes to anchors, by the spec's assigner.
 
     Where two boxes match the same anchor, the match of the lower rank has it, else the later one. The other
@@ -112,19 +120,20 @@ def assign(
         (M, 12) float32, one row per match, at least one for each box, in the boxes' order, and rows of weight
         0 up to :func:`rows_per_object` for each box: flat anchor index,
         encoded box (4), class id, weight, box weight ``2 - area / image area`` (small boxes count more),
-        corners in input pixels (4).
+        corners in input pixels (4). And the index of the box of each row, (M,).
 
     Raises:
         ValueError: a class id is out of range, or no assigner has the name.
     """
     assigner = assigner_of(spec)
     if not len(truth):
-        return np.zeros((0, COLUMNS), dtype=np.float32)
+        return np.zeros((0, COLUMNS), dtype=np.float32), np.zeros(0, dtype=np.int64)
     if truth.class_ids.min() < 0 or truth.class_ids.max() >= spec.num_classes:
         raise ValueError(f"class_ids: expected 0 to {spec.num_classes - 1}, got {truth.class_ids.tolist()}")
     cxcywh = xyxy_to_cxcywh(truth.boxes)
     matches = assigner.match(cxcywh, spec, size_hw)
     rows = make_rows(truth, cxcywh, weights, matches, spec, size_hw, assigner.is_dynamic)
     if assigner.most_matches is None:
-        return rows
-    return pad_objects(rows, matches.objects, assigner.most_matches(spec))
+        return rows, matches.objects
+    most = assigner.most_matches(spec)
+    return pad_objects(rows, matches.objects, most), np.repeat(np.arange(len(truth)), most)

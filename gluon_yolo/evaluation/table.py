@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from gluon_yolo.evaluation.coco_ap import NAMES
+from gluon_yolo.tables import aligned
 
 Rows = list[list[str]]
 
@@ -104,8 +105,7 @@ def headline(numbers: dict[str, Any]) -> str:
 
 def ruled(rows: Rows) -> str:
     """Return rows of cells as lines, with a rule below the first and above the last."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+    lines = aligned(rows)
     rule = "-" * len(lines[0])
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 

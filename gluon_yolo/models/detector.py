@@ -16,6 +16,16 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 OBJECTNESS_PRIOR = 0.01
 
+SPP = "_spp"  # ends the architecture in the name of a network with a spatial pyramid pooling
+
+
+def family_of(name: str) -> str:
+    """Return the architecture in a network's full name, without data set and SPP.
+
+    Weights of other programs fit it: they have no SPP.
+    """
+    return name.rsplit("_", 1)[0].removesuffix(SPP)
+
 
 class DetectionNetwork(gluon.HybridBlock):
     """Base class of all detectors: RGB pixels in, raw maps out.
@@ -92,8 +102,7 @@ class Detector(DetectionNetwork):
         **kwargs: Any,
     ) -> None:
         super().__init__(name, spec, **kwargs)
-        # The name in the zoo without data set and SPP, of which other programs' weights have none.
-        self.family = name.rsplit("_", 1)[0].removesuffix("_spp")
+        self.family = family_of(name)
         self.normalize = normalize or Normalize(MEAN, STD)
         self.backbone = backbone
         self.neck = neck

@@ -15,7 +15,7 @@ from gluon_yolo.models.backbones.darknet53 import darknet53
 from gluon_yolo.models.backbones.mobilenet import mobilenet
 from gluon_yolo.models.backbones.mobilenetv2 import mobilenetv2
 from gluon_yolo.models.backbones.shufflenetv2 import shufflenetv2
-from gluon_yolo.models.detector import MEAN, STD, DetectionNetwork, Detector
+from gluon_yolo.models.detector import MEAN, SPP, STD, DetectionNetwork, Detector, family_of
 from gluon_yolo.models.heads import DecoupledHeads, YOLOv3Heads
 from gluon_yolo.models.layers import Normalize, NormFactory, make_norm
 from gluon_yolo.models.necks import LightFPN, YOLOv3Neck
@@ -45,7 +45,6 @@ class Entry:
     takes_spp: bool
 
 
-_SPP = "_spp"
 _ENTRIES: dict[str, Entry] = {}
 
 
@@ -85,11 +84,6 @@ def entry(name: str) -> Entry:
     return _ENTRIES[family_of(name)]
 
 
-def family_of(name: str) -> str:
-    """Return the architecture in a network's full name, without data set and SPP."""
-    return name.rsplit("_", 1)[0].removesuffix(_SPP)
-
-
 def with_spp(name: str) -> str:
     """Return the full name of a network with an SPP in its neck.
 
@@ -99,13 +93,13 @@ def with_spp(name: str) -> str:
     architecture, dataset = name.rsplit("_", 1)
     if not entry(name).takes_spp:
         raise SettingError(f"{{spp}}: is for YOLOv3's neck; {name} has another one: leave it out")
-    return f"{architecture.removesuffix(_SPP)}{_SPP}_{dataset}"
+    return f"{architecture.removesuffix(SPP)}{SPP}_{dataset}"
 
 
 def _yolo3(
     name: str, spec: DetectionSpec, norm: NormFactory, backbone: Backbone, neck_channels: Sequence[int]
 ) -> Detector:
-    neck = YOLOv3Neck(backbone.channels, neck_channels, norm, has_spp=_SPP in name)
+    neck = YOLOv3Neck(backbone.channels, neck_channels, norm, has_spp=SPP in name)
     heads = YOLOv3Heads(neck.channels, spec.anchors_per_level, spec.num_classes)
     form = spec.backbone
     return Detector(name, spec, backbone, neck, heads, Normalize(form.mean or MEAN, form.std or STD))

@@ -169,12 +169,15 @@ class Checkpoint:
         return progress
 
     def average(self) -> dict[str, np.ndarray] | None:
-        """Return the saved average of the weights by structural name; None if the training keeps none.
+        """Return the average of the weights that :meth:`load` restored, by structural name.
+
+        Returns:
+            The arrays; None if the training keeps no average.
 
         Raises:
-            UserError: the checkpoint is missing or damaged.
+            UserError: the checkpoint is missing. :meth:`load` has checked its files.
         """
-        paths = {kind: self.last / sealed["name"] for kind, sealed in self._verified()["files"].items()}
+        paths = {kind: self.last / sealed["name"] for kind, sealed in self._record()["files"].items()}
         if "trained" not in paths:
             return None
         trained, arrays = (nd.load(str(paths[kind])) for kind in ("trained", "net"))

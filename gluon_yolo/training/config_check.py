@@ -29,7 +29,8 @@ MOST_THREADS = 4  # because of Python's lock, even two threads are only 1.65 tim
 
 # Smallest valid values; infinity and NaN are always invalid.
 _AT_LEAST = {
-    **dict.fromkeys(("epochs", "batch_size", "accumulate", "log_interval", "val_interval"), 1),
+    **dict.fromkeys(("epochs", "batch_size", "accumulate", "max_detections"), 1),
+    **dict.fromkeys(("log_interval", "val_interval", "shape_interval"), 1),
     **dict.fromkeys(("start_epoch", "seed", "num_workers", "save_interval", "no_mixup_epochs"), 0),
     **dict.fromkeys(("restarts", "patience", "hours", "rollbacks", "no_mosaic_epochs", "class_balance"), 0),
     **dict.fromkeys(("warmup_epochs", "warmup_lr", "lr_decay_period", "momentum", "wd"), 0),
@@ -37,7 +38,6 @@ _AT_LEAST = {
         ("target_lr", "cosine_epochs", "profile", "ema_decay", "ema_ramp_up", "clip_grad_norm"), 0
     ),
     "num_samples": -1,
-    **dict.fromkeys(("max_detections", "shape_interval"), 1),
 }
 _ABOVE_0 = ("lr", "lr_power", "warmup_power", "loss_scale", "process_timeout", "distil_weight")
 _CHOICES = {

@@ -121,8 +121,6 @@ def _estimate(
     data: Sequence[Dataset],
     teacher: DetectionNetwork | None = None,
 ) -> TrainMemory:
-    train = data[0]
-    objects = max((len(train.annotations(index)) for index in range(len(train))), default=0)
     together = 4 if "mosaic" in config.augment else 2 if config.mixup else 1
     areas = (math.prod(each.size_hw(index)) for each in data for index in range(len(each)))
     images = together * max(1, config.num_workers) + VALIDATION_IMAGES
@@ -130,7 +128,13 @@ def _estimate(
     beside = beside_the_network(processes, 3.0 * max(areas, default=0) * images)
     times = (_AVERAGE if config.ema else 0) + (len(contexts) if config.optimizer == "adamw" else 0)
     beside += times * weight_bytes(net)
-    return TrainMemory(net, config.data_shape, len(contexts), objects * together, beside, teacher)
+    objects = together * _most_objects(data[0])
+    return TrainMemory(net, config.data_shape, len(contexts), objects, beside, teacher)
+
+
+def _most_objects(dataset: Dataset) -> int:
+    """Return the largest number of objects of an image."""
+    return max((len(dataset.annotations(index)) for index in range(len(dataset))), default=0)
 
 
 def _largest_on_gpus(
@@ -151,9 +155,8 @@ def _largest_on_gpus(
         raise SettingError(f"{batch_auto.AUTO}: a teacher's memory on a GPU is not measured; give a number")
     from gluon_yolo.training import torch_memory
 
-    objects = max((len(train.annotations(index)) for index in range(len(train))), default=0)
     wanted, device = _wanted(config, net, devices), str(devices[0])
-    peak = torch_memory.step_peak(net, config, device, objects)
+    peak = torch_memory.step_peak(net, config, device, _most_objects(train))
     with explained(
         lambda: f"{batch_auto.AUTO}: out of memory on {device}, with {batch_auto.MEASURED[1]} pictures"
     ):

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.mxnet_compat import gluon, mx, nd
+from gluon_yolo.training.mxnet_calls import LARGE, groups
 
 BETA2, EPSILON = 0.999, 1e-8
-_TOGETHER = 45  # arrays of one call; the kernel has room for 50, and of more it writes beyond its memory
-_LARGE = 2**14  # elements from which a call of its own is faster, as in training/mxnet_sgd.py
 
 
 def make_trainer(
@@ -71,14 +70,14 @@ class AdamW(mx.optimizer.Optimizer):
         small = []
         for row in zip(weight, grad, state, self._get_lrs(index), self._get_wds(index)):
             each, gradient, (mean, square), rate, decay = row
-            if each.size < _LARGE:
+            if each.size < LARGE:
                 small.append(row)
                 continue
             nd.contrib.adamw_update(
                 each, gradient, mean, square, scale, eta=rate, wd=decay, out=each, **factors
             )
-        for start in range(0, len(small), _TOGETHER):
-            self._update_small(small[start : start + _TOGETHER], scale, **factors)
+        for rows in groups(small):
+            self._update_small(rows, scale, **factors)
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """Update parameters; all are float32."""

@@ -11,11 +11,9 @@ import numpy as np
 from gluon_yolo import parameter_io
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import nd
+from gluon_yolo.training.mxnet_calls import LARGE, groups
 from gluon_yolo.training.weight_average import Decay, averaged_names
 from gluon_yolo.weights.load import structural_parameters
-
-_TOGETHER = 45  # arrays of one call; mxnet 1.9.1 writes beyond its memory from 60 on, and its SGD stops at 45
-_LARGE = 2**14  # elements from which a call of its own is faster, as in training/mxnet_sgd.py
 
 
 class MXNetAverage:
@@ -42,9 +40,8 @@ class MXNetAverage:
             for name, each in self._parameters.items()
         }
         pairs = [(self._average[name], each.list_data()[0]) for name, each in self._parameters.items()]
-        self._large = [pair for pair in pairs if pair[0].size >= _LARGE]
-        small = [pair for pair in pairs if pair[0].size < _LARGE]
-        self._small = [small[start : start + _TOGETHER] for start in range(0, len(small), _TOGETHER)]
+        self._large = [pair for pair in pairs if pair[0].size >= LARGE]
+        self._small = list(groups([pair for pair in pairs if pair[0].size < LARGE]))
 
     def restart(self, arrays: Mapping[str, np.ndarray] | None) -> None:
         """Continue with an average that :meth:`arrays` returned; None is the present weights."""

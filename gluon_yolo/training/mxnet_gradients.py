@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 
 from gluon_yolo.mxnet_compat import gluon, nd
-
-_TOGETHER = 45  # arrays of one call
+from gluon_yolo.training.mxnet_calls import groups
 
 
 class MXNetGradients:
@@ -36,8 +35,7 @@ class MXNetGradients:
         if not self._sums:
             return  # the next backward pass overwrites them
         for gradients in zip(*(parameter.list_grad() for parameter in self._parameters)):
-            for start in range(0, len(gradients), _TOGETHER):
-                part = gradients[start : start + _TOGETHER]
+            for part in groups(gradients):
                 nd.reset_arrays(*part, num_arrays=len(part))
 
     def norm(self) -> float:

@@ -6,10 +6,7 @@ import copyreg
 from typing import Any
 
 from gluon_yolo.mxnet_compat import gluon, mx, nd
-
-# Elements from which the kernel for one parameter is faster. mxnet's SGD always calls the one for several,
-# whose inner loop is over the parameters: 9.1 instead of 4.2 ms for 5.2 million elements on two threads.
-_LARGE = 2**14
+from gluon_yolo.training.mxnet_calls import LARGE
 
 
 def use_fast_kernels(trainer: gluon.Trainer) -> None:
@@ -35,7 +32,7 @@ class SGD(mx.optimizer.SGD):
         if not isinstance(indices, (tuple, list)):
             indices, weights, grads, states = [indices], [weights], [grads], [states]
         apart = self.momentum > 0 and not multi_precision
-        large = [place for place, weight in enumerate(weights) if apart and weight.size >= _LARGE]
+        large = [place for place, weight in enumerate(weights) if apart and weight.size >= LARGE]
         small = [place for place in range(len(weights)) if place not in large]
         if small:
             super()._update_impl(

@@ -94,8 +94,6 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
         with recording(ready.folder) if processes.is_first else contextlib.nullcontext():
             _log_beginning(run_plan, ready, story)
             train_data, val_data, _ = run_plan.data
-            more: dict[str, Any] = {"processes": processes} if processes.share.world > 1 else {}
-            more.update({"teacher": ready.teacher} if ready.teacher else {})
             trainer = Trainer(
                 ready.config,
                 ready.net,
@@ -104,7 +102,8 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
                 ready.folder,
                 run_plan.choice.devices,
                 callbacks=callbacks,
-                **more,
+                processes=processes,
+                teacher=ready.teacher,
             )
             log.info("%s", plan(ready.config, trainer.batches, len(train_data), len(val_data)))
             if run_plan.goes_on:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-
 import numpy as np
 
-from gluon_yolo.assigners import CLASS, COLUMNS, assign, rows_per_object
+from gluon_yolo.assigners import assign_objects, rows_per_object
 from gluon_yolo.boxes import clip
 from gluon_yolo.data.loading.collate import pad_targets
 from gluon_yolo.detections import Detections
@@ -50,22 +47,13 @@ def _rows(predictions: np.ndarray, spec: DetectionSpec, size_hw: tuple[int, int]
     """Return the soft target rows (M, 12 + C) of one image."""
     chosen = _chosen(predictions, size_hw)[::-1]  # of rows with one anchor, the last one counts
     probabilities = chosen[:, _CLASSES]
-    if not len(chosen):
-        return np.zeros((0, COLUMNS + probabilities.shape[1]), dtype=np.float32)
-    numbered = Detections(chosen[:, _BOX], np.arange(len(chosen)))
-    rows = assign(numbered, chosen[:, OBJECTNESS], _numbered(spec, len(chosen)), size_hw)
-    probabilities = probabilities[rows[:, CLASS].astype(int)]
-    rows[:, CLASS] = probabilities.argmax(axis=1)
+    boxes = Detections(chosen[:, _BOX], probabilities.argmax(axis=1))
+    rows, objects = assign_objects(boxes, chosen[:, OBJECTNESS], spec, size_hw)
+    probabilities = probabilities[objects]
     if spec.score_rule == "objectness_times_softmax":
         sums = probabilities.sum(axis=1, keepdims=True)
         probabilities = probabilities / np.maximum(sums, np.finfo(np.float32).tiny)
     return np.concatenate([rows, probabilities], axis=1).astype(np.float32)
-
-
-@functools.lru_cache(maxsize=CANDIDATES)
-def _numbered(spec: DetectionSpec, boxes: int) -> DetectionSpec:
-    """Return the spec with a class for each box: a row then has the number of its box."""
-    return dataclasses.replace(spec, class_names=tuple(map(str, range(boxes))))
 
 
 def _chosen(predictions: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gluon_yolo.errors import SettingError
 from gluon_yolo.inference.model_files import weights_file
-from gluon_yolo.models.zoo import family_of
+from gluon_yolo.models.detector import family_of
 from gluon_yolo.spec import BackboneForm
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.config_check import BACKBONE_WEIGHTS

@@ -231,7 +231,7 @@ class Trainer:
         self.callbacks.call("on_step_begin", self)
         try:
             updates = self.config.updates_after(self.progress.batch + 1, self.batches)
-            losses = self.step(batch, self.learning_rate, **({} if updates else {"updates": False}))
+            losses = self.step(batch, self.learning_rate, updates)
         except NotFinite as error:
             raise Diverged(str(error)) from error
         self.losses = dict(zip(self.step.loss_names, losses.tolist()))

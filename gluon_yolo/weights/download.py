@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import logging
 import os
@@ -212,11 +211,7 @@ def _check(url: str, part: Path, expected: Checksum | None) -> None:
     """Compare the checksum of a file with the expected one."""
     if expected is None:
         return
-    digest = hashlib.new(expected.kind)
-    with part.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    found = digest.hexdigest()
+    found = atomic_io.digest(part, expected.kind)
     if not found.startswith(expected.digits):
         raise NoDownload(
             f"{url}: damaged, or another file: its {expected.kind} is {found}, and should be "

@@ -16,7 +16,7 @@ from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.spec import Anchors, BackboneForm, DetectionSpec
-from gluon_yolo.weights import collected_names, gluoncv, placeholder, tensor_file
+from gluon_yolo.weights import bfloat16, collected_names, gluoncv, placeholder, tensor_file
 from gluon_yolo.weights.readers import reader_of
 
 
@@ -148,7 +148,7 @@ def _numbers(path: Path, arrays: Mapping[str, mx.nd.NDArray]) -> dict[str, np.nd
 
 def _float32(array: np.ndarray) -> np.ndarray:
     if array.dtype == BFLOAT16:
-        return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+        return bfloat16.widen(array.view(np.uint16))
     return array.astype(np.float32, copy=False) if array.dtype.kind == "f" else array
 
 

@@ -10,12 +10,11 @@ import re
 from collections.abc import Iterable
 from typing import Callable
 
-from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.models.detector import SPP, DetectionNetwork
 
 Rules = list[tuple[str, Callable[[re.Match[str]], str]]]  # pattern of a name's beginning, replacement
 
 FAMILIES = "yolo3_"  # prefix of the families whose weights GluonCV publishes
-SPP = "_spp_"  # in the names of networks with a pyramid pooling, which GluonCV does not have
 # Index in GluonCV's `features` at which each stage here begins: MobileNet (layers), MobileNetV2 (layers),
 # Darknet-53.
 MOBILENET_STAGES = (0, 33, 69)
@@ -100,6 +99,7 @@ def _v2_plain(layer: int) -> str:
 
 def published_name(net: DetectionNetwork, backbone_only: bool = False) -> str | None:
     """Return GluonCV's name of the weights for a network or its backbone; None where it has none."""
+    # GluonCV has no network with an SPP.
     if not net.family.startswith(FAMILIES) or (SPP in net.zoo_name and not backbone_only):
         return None
     return net.family[len(FAMILIES) :] if backbone_only else net.zoo_name

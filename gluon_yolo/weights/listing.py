@@ -8,6 +8,8 @@ from pathlib import Path
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.models import zoo
+from gluon_yolo.models.detector import family_of
+from gluon_yolo.tables import aligned
 from gluon_yolo.weights.gluoncv import FAMILIES
 from gluon_yolo.weights.gluoncv_store import kept_file, store_file
 from gluon_yolo.weights.published import Published, named, published_for
@@ -55,7 +57,7 @@ def offers(network: str | None = None) -> list[Offer]:
     Raises:
         UserError: there is neither such a network nor such weights.
     """
-    families = list(dict.fromkeys(map(zoo.family_of, zoo.names())))
+    families = list(dict.fromkeys(map(family_of, zoo.names())))
     found: list[Offer] = []
     for family in families:
         found += map(_of, published_for(family))
@@ -67,7 +69,7 @@ def offers(network: str | None = None) -> list[Offer]:
         return by_name
     if "/" in network:
         named(network)  # raises an error with the known names
-    family = zoo.family_of(zoo.canonical(network))
+    family = family_of(zoo.canonical(network))
     return [each for each in found if each.family == family]
 
 
@@ -92,8 +94,7 @@ def table(some: Sequence[Offer]) -> str:
     rows = [
         (each.family, each.name, each.licence, each.source, "yes" if each.path else "no") for each in some
     ]
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in (header, *rows)]
+    lines = aligned((header, *rows), words=len(header))
     return "\n".join(line.rstrip() for line in (lines[0], "-" * len(lines[0]), *lines[1:]))
 
 

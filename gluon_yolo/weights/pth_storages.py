@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_yolo.errors import UserError
+from gluon_yolo.weights import bfloat16
 from gluon_yolo.weights.pth_pickle import BFLOAT16, ERRORS, Storage, Tensor
 
 
@@ -66,7 +67,7 @@ class Storages:
                 )
             numbers = np.frombuffer(content, dtype).astype(dtype.newbyteorder("="), copy=False)
             if storage.kind == BFLOAT16:
-                numbers = (numbers.astype(np.uint32) << 16).view(np.float32)
+                numbers = bfloat16.widen(numbers)
             numbers.flags.writeable = False
             self._read[storage] = numbers
         return self._read[storage]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.weights import placeholder
+from gluon_yolo.weights import bfloat16, placeholder
 
 _LENGTH = 8  # bytes of the header's length
 _LONGEST = 100_000_000  # bytes of a header; the library accepts no longer one
@@ -110,6 +110,6 @@ def _array(path: Path, name: str, entry: Any, values: memoryview) -> np.ndarray:
     array = np.frombuffer(values[start:end], dtype).reshape(shape)
     array = array.astype(dtype.newbyteorder("="), copy=False)
     if kind == _BFLOAT16:
-        array = (array.astype(np.uint32) << 16).view(np.float32)
+        array = bfloat16.widen(array)
     array.flags.writeable = False
     return array

@@ -128,8 +128,8 @@ def test_callbacks_reach_the_training(folder, monkeypatch):
     found = []
 
     class Recorded(session.Trainer):
-        def __init__(self, *given, callbacks=()):
-            super().__init__(*given, callbacks=callbacks)
+        def __init__(self, *given, callbacks=(), **more):
+            super().__init__(*given, callbacks=callbacks, **more)
             found.append(callbacks)
 
     monkeypatch.setattr(session, "Trainer", Recorded)

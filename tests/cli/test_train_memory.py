@@ -211,12 +211,12 @@ def test_a_device_without_memory_is_one_error_that_names_the_batch_to_try(
 ):
     step = TrainStep.__call__
 
-    def fail_later(self, batch, rate):
+    def fail_later(self, *given):
         if self.trainer.optimizer.num_update == 4:
             raise mx.base.MXNetError(
                 "[1] pooled_storage_manager.h:161: cudaMalloc retry failed: out of memory"
             )
-        return step(self, batch, rate)
+        return step(self, *given)
 
     monkeypatch.setattr(TrainStep, "__call__", fail_later)
     status, run = start_run(data, tmp_path, "--epochs", "3")

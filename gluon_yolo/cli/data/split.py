@@ -29,6 +29,7 @@ from gluon_yolo.data.split.lists import (
     write_lists,
 )
 from gluon_yolo.errors import UserError
+from gluon_yolo.tables import aligned
 from gluon_yolo.text import counted
 
 HELP = """\
@@ -260,9 +261,4 @@ def _table(parts: Mapping[str, Members], class_names: Sequence[str]) -> str:
     empty = [np.count_nonzero(~count.any(axis=1)) for count in counts.values()]
     rows.append(["without objects", *(text for n in empty for text in (f"{n:,}", ""))])
     rows.append(["all", *(f"{n:,}" for count in counts.values() for n in (len(count), count.sum()))])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *(text.rjust(w) for text, w in zip(row[1:], widths[1:]))])
-        for row in rows
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(line.rstrip() for line in aligned(rows))

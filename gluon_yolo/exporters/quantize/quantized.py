@@ -13,7 +13,7 @@ from typing import Any, Callable
 from gluon_yolo.errors import SettingText
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.outputs import write_file
-from gluon_yolo.tables import frame, html_lines, html_table
+from gluon_yolo.tables import aligned, frame, html_lines, html_table
 from gluon_yolo.text import counted
 
 REPORT = "report.json"
@@ -167,14 +167,7 @@ def text_table(rows: Sequence[Row], keys: Sequence[str]) -> str:
         name = [row.format, row.runtime, row.precision, row.method or "-"]
         kept = str(len(row.in_float)) if row.precision == "int8" else "-"
         cells.append([*name, *scores, f"{row.files / 1e6:.2f}", f"{row.milliseconds:.1f}", kept])
-    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-    text = [
-        "  ".join(
-            cell.ljust(width) if column < 4 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths))
-        ).rstrip()
-        for line in cells
-    ]
+    text = [line.rstrip() for line in aligned(cells, words=4)]
     return "\n".join([text[0], "-" * len(text[0]), *text[1:]])
 
 
