@@ -82,6 +82,8 @@ def suffer(
     if status:
         raise SystemExit(f"{job.name}: undisturbed, it ended with {status}: {text[-1000:]}")
     expected = digests(undisturbed, job.wanted)
+    if not expected:
+        raise SystemExit(f"{job.name}: nothing of {job.wanted} was written")
     needs = used(undisturbed) - before
     touches = int((place / "touches").read_text())
     rng, said, unharmed, lost = random.Random(seed), 0, 0, []
@@ -123,7 +125,7 @@ def told_badly(status: int, text: str, expected: dict[str, str], own: dict[str, 
     errors = [line for line in text.splitlines() if line.startswith("error: ")]
     if len(errors) != 1:
         return f"{len(errors)} lines of error: {text.strip()[-200:]}"
-    if not re.search(r"[\w.]+/[\w./-]+|--\w+ \w+", errors[0]):
+    if not re.match(r"error: (--\w+ )?[\w./-]+: ", errors[0]):
         return f"names no file: {errors[0]}"
     return ""
 
