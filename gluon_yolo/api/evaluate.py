@@ -59,6 +59,7 @@ def evaluate(
     nms_threshold: float | None = None,
     nms: str | None = None,
     max_detections: int | None = None,
+    max_candidates: int | None = None,
     tile: Size | None = None,
     overlap: float | None = None,
     tile_whole: bool | None = None,
@@ -99,6 +100,8 @@ def evaluate(
             takes 0.45, or the value of the Predictor.
         nms: ``"class"`` or ``"agnostic"``. None takes ``"class"``, or the value of the Predictor.
         max_detections: the limit for one image. None takes the model's own.
+        max_candidates: pairs of anchor and class that enter NMS, the best ones. None takes the model's own,
+            or for another limit of detections 400, and eight for each from 101 on.
         tile: cut images into tiles of this size, in their pixels, such as 640 or (480, 640), and merge what
             is found in the tiles. None does what the Predictor does.
         overlap: the share of a tile's side that its neighbour has too. None takes 0.2.
@@ -133,7 +136,8 @@ def evaluate(
         chosen = chosen.or_of_run(model.name if isinstance(model, Predictor) else path_of(model))
     asked: dict[str, Any] = {"score_threshold": score_threshold, "nms_threshold": nms_threshold, "nms": nms}
     loaded = {"size": size, "fit": fit, "runtime": runtime, "gpu": gpu, "remeasure": remeasure}
-    asked.update(max_detections=max_detections, tile=tile, overlap=overlap, tile_whole=tile_whole)
+    asked.update(max_detections=max_detections, max_candidates=max_candidates)
+    asked.update(tile=tile, overlap=overlap, tile_whole=tile_whole)
     predictor = _predictor(model, asked, loaded).replace(batch_size=batch_size)
     spellings = None
     if isinstance(chosen, EvaluationData):
@@ -289,5 +293,6 @@ def _about(predictor: Predictor, dataset: Dataset) -> dict[str, Any]:
         "nms_threshold": predictor.nms_threshold,
         "nms": predictor.nms,
         "max_detections": predictor.max_detections,
+        **({} if predictor.max_candidates is None else {"max_candidates": predictor.max_candidates}),
         **tiles,
     }

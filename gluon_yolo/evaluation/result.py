@@ -210,7 +210,8 @@ class Evaluation:
         numbers = self.numbers
         lines = []
         if self.limited:
-            limit = f"{name_of('max_detections')} {numbers['max_detections']}"
+            limits = (key for key in ("max_detections", "max_candidates") if key in numbers)
+            limit = " or ".join(f"{name_of(key)} {numbers[key]}" for key in limits)
             lines.append(
                 f"in {counted(len(self.limited), 'picture')} {limit} cut off detections, which score "
                 f"{max(self.limited):.3f} at most"

@@ -46,12 +46,16 @@ def accuracy_drop_of(images: Images, reference: Network, request: Request, say: 
     """
     spec, size_hw, fit, scoring = request.net.spec, request.size_hw, Preprocess(request.fit), images.scoring
     threshold, most = request.suppression.nms_threshold, request.suppression.max_detections
+    candidates = request.suppression.own_candidates
     if not images.labelled:
         say(
             f"{scoring.report.title}: every form is held to what the model in float32 finds from a score of "
             f"{SHOWN_SCORE} on (mAP50 of the one against the other)"
         )
-        scoring = found_by(Predictor(reference, spec, size_hw, SHOWN_SCORE, threshold, most, fit), scoring)
+        finder = Predictor(
+            reference, spec, size_hw, SHOWN_SCORE, threshold, most, fit, max_candidates=candidates
+        )
+        scoring = found_by(finder, scoring)
     warn_of_few(scoring)
     return AccuracyDrop(
         reference,
@@ -64,6 +68,7 @@ def accuracy_drop_of(images: Images, reference: Network, request: Request, say: 
         coco=images.coco,
         spellings=images.spellings,
         max_detections=most,
+        max_candidates=candidates,
     )
 
 
