@@ -1,0 +1,88 @@
+"""WiderMetric: Easy, Medium and Hard of an evaluation's images."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.detections import Detections
+from gluon_yolo.errors import SettingError
+from gluon_yolo.evaluation.wider.average_precision import Judged, average_precisions, judge
+from gluon_yolo.evaluation.wider.ground_truth import (
+    SETS,
+    VALIDATION_IMAGES,
+    GroundTruth,
+    by_height,
+)
+from gluon_yolo.text import counted
+
+KEY = "wider"
+
+
+class WiderMetric:
+    """Collect the predictions of images, and compute WIDER FACE's three average precisions.
+
+    Args:
+        dataset: the images; their files have WIDER FACE's names.
+        ground_truth: the official one; images that it does not have take no part. None takes the
+            annotations, and sets by the height of the faces, which approximate the official ones.
+
+    Raises:
+        SettingError: the ground truth has none of the images.
+    """
+
+    def __init__(self, dataset: Dataset, ground_truth: GroundTruth | None = None) -> None:
+        self._ground_truth = ground_truth
+        self._stems = [stem_of(dataset, index) for index in range(len(dataset))]
+        if ground_truth is not None and not any(stem in ground_truth.images for stem in self._stems):
+            example = next(iter(ground_truth.images))
+            raise SettingError(
+                f"{{wider_ground_truth}} {ground_truth.folder}: has none of the "
+                f"{counted(len(dataset), 'picture')} of {dataset.report.title}, such as {dataset.name(0)}; "
+                "it has those of the validation set, such as "
+                f"{ground_truth.events[example]}/{example}.jpg: name them with {{val_split}} val"
+            )
+        self.reset()
+
+    def reset(self) -> None:
+        """Remove all images."""
+        self._judged: list[Judged] = []
+        self._faces = np.zeros(len(SETS), dtype=np.int64)
+
+    def update(self, index: int, predicted: Detections, truth: Detections) -> None:
+        """Add image ``index`` of the data set; its predictions are of one class."""
+        if self._ground_truth is None:
+            faces = by_height(truth)
+        elif self._stems[index] in self._ground_truth.images:
+            faces = self._ground_truth.images[self._stems[index]]
+        else:
+            return
+        assert predicted.scores is not None
+        self._judged.append(judge(predicted.boxes, predicted.scores, faces))
+        self._faces += faces.in_set.sum(axis=1)
+
+    def compute(self) -> dict[str, Any]:
+        """Return the values over all images.
+
+        Returns:
+            ``Easy``, ``Medium`` and ``Hard``, NaN where no face is in a set; and ``wider``: whether they are
+            ``approximate``, the number of ``pictures`` that took part, of how many (``of``), and the
+            ``faces`` of each set.
+        """
+        values = dict(zip(SETS, average_precisions(self._judged, self._faces)))
+        whole = VALIDATION_IMAGES if self._ground_truth is None else len(self._ground_truth.images)
+        about = {
+            "approximate": self._ground_truth is None,
+            "pictures": len(self._judged),
+            "of": whole,
+            "faces": dict(zip(SETS, self._faces.tolist())),
+        }
+        return {**values, KEY: about, "per_class": {}}
+
+
+def stem_of(dataset: Dataset, index: int) -> str:
+    """Return the name of an image's file without its folders and its ending."""
+    return PurePath(dataset.name(index)).stem
