@@ -270,6 +270,12 @@ def _bytes_beside(dataset: Dataset, predictor: Predictor, as_read: bool) -> floa
     return fitted + 2 * 3 * max(math.prod(dataset.size_hw(index)) for index in range(len(dataset)))
 
 
+def _own_limit(predictor: Predictor) -> dict[str, int]:
+    """Return the limit of the model's graph, where it is lower than that of the detections."""
+    own = predictor.network_limit
+    return {} if own is None or own >= predictor.max_detections else {"network_limit": own}
+
+
 def _about(predictor: Predictor, dataset: Dataset) -> dict[str, Any]:
     """Return the settings of the evaluation."""
     tiles: dict[str, Any] = {}
@@ -285,6 +291,7 @@ def _about(predictor: Predictor, dataset: Dataset) -> dict[str, Any]:
         "nms_threshold": predictor.nms_threshold,
         "nms": predictor.nms,
         "max_detections": predictor.max_detections,
+        **_own_limit(predictor),
         **({} if predictor.max_candidates is None else {"max_candidates": predictor.max_candidates}),
         **tiles,
     }

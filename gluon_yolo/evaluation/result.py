@@ -214,6 +214,8 @@ class Evaluation:
         if self.limited:
             limits = (key for key in ("max_detections", "max_candidates") if key in numbers)
             limit = " or ".join(f"{name_of(key)} {numbers[key]}" for key in limits)
+            if "network_limit" in numbers:
+                limit = f"the model's own suppression, after {numbers['network_limit']} boxes,"
             lines.append(
                 f"in {counted(len(self.limited), 'picture')} {limit} cut off detections, which score "
                 f"{max(self.limited):.3f} at most"

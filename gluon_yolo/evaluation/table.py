@@ -116,6 +116,7 @@ def wider_line(numbers: dict[str, Any], flag: str) -> str:
     """
     about = numbers[WIDER]
     values = "  ".join(f"{name} {_share(numbers[name])}" for name in WIDER_SETS)
+    values += f"  AP50 of every face {_share(about['AP50'])}"
     if not about["approximate"]:
         return f"WIDER FACE: {values}, in {about['pictures']:,} of the {about['of']:,} pictures"
     heights = ", ".join(map(str, HEIGHTS))

@@ -47,6 +47,11 @@ class WiderDataset(ImageFiles):
         super().__init__(**images)
         self.written = tuple(written)
 
+    @property
+    def is_wider(self) -> bool:
+        """Whether it is in WIDER FACE's format, which it is."""
+        return True
+
 
 class WiderSource(Source):
     """A folder with ``wider_face_split`` and ``WIDER_*/images``, or one of its text files: each is a split.

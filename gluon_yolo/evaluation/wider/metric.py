@@ -10,6 +10,8 @@ import numpy as np
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import SettingError
+from gluon_yolo.evaluation.matching import Matching
+from gluon_yolo.evaluation.voc_ap import area_ap
 from gluon_yolo.evaluation.wider.average_precision import Judged, average_precisions, judge
 from gluon_yolo.evaluation.wider.ground_truth import (
     SETS,
@@ -35,7 +37,7 @@ class WiderMetric:
     """
 
     def __init__(self, dataset: Dataset, ground_truth: GroundTruth | None = None) -> None:
-        self._ground_truth = ground_truth
+        self._ground_truth, self._class_names = ground_truth, dataset.class_names
         self._stems = [stem_of(dataset, index) for index in range(len(dataset))]
         if ground_truth is not None and not any(stem in ground_truth.images for stem in self._stems):
             example = next(iter(ground_truth.images))
@@ -49,11 +51,13 @@ class WiderMetric:
 
     def reset(self) -> None:
         """Remove all images."""
+        self._every = Matching(self._class_names)
         self._judged: list[Judged] = []
         self._faces = np.zeros(len(SETS), dtype=np.int64)
 
     def update(self, index: int, predicted: Detections, truth: Detections) -> None:
         """Add image ``index`` of the data set; its predictions are of one class."""
+        self._every.update(predicted, truth.replace(difficult=None), index)
         if self._ground_truth is None:
             faces = by_height(truth)
         elif self._stems[index] in self._ground_truth.images:
@@ -69,9 +73,10 @@ class WiderMetric:
 
         Returns:
             ``Easy``, ``Medium`` and ``Hard``, NaN where no face is in a set; and ``wider``: whether they are
-            ``approximate``, the number of ``pictures`` that took part, of how many (``of``), and the
-            ``faces`` of each set.
+            ``approximate``, the number of ``pictures`` that took part, of how many (``of``), the ``faces``
+            of each set, and ``AP50`` of every annotated face, those that are marked difficult too.
         """
+        every = self._every.together()
         values = dict(zip(SETS, average_precisions(self._judged, self._faces)))
         whole = VALIDATION_IMAGES if self._ground_truth is None else len(self._ground_truth.images)
         about = {
@@ -79,6 +84,7 @@ class WiderMetric:
             "pictures": len(self._judged),
             "of": whole,
             "faces": dict(zip(SETS, self._faces.tolist())),
+            "AP50": area_ap(*every.curve()) if every.truths else float("nan"),
         }
         return {**values, KEY: about, "per_class": {}}
 
