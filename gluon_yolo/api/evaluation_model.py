@@ -13,7 +13,7 @@ from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.input_size import parse_size
 from gluon_yolo.nms import NMS_THRESHOLD, candidates_for
 
-# In images of crowds the usual 100 detections and 400 candidates cost 1.2 to 4.9 points of WIDER FACE's Hard.
+# The usual 100 detections and 400 candidates cost two models 2.1 and 1.3 points of Hard: docs/evaluation.md.
 _WIDER_DETECTIONS, _WIDER_CANDIDATES = 1000, 5000
 
 

@@ -13,6 +13,7 @@ import pytest
 import gluon_yolo
 from gluon_yolo.api.evaluation_model import for_crowds
 from gluon_yolo.cli import main
+from gluon_yolo.data.registry import open_source
 from gluon_yolo.errors import SettingError
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.spec import DetectionSpec
@@ -35,6 +36,12 @@ def squares(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rows, columns = np.nonzero(image[:, :, 0] > 150)
         boxes[i, 0] = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
     return boxes, np.tile(np.array([[[0.5], [0.9]]], np.float32), (len(pixels), 1, 1))
+
+
+def both(pixels: np.ndarray) -> list[np.ndarray]:
+    """Return the boxes of :func:`squares` as faces and hats."""
+    boxes, scores = squares(pixels)
+    return [boxes, np.repeat(scores, 2, axis=2)]
 
 
 def crowd(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -139,6 +146,22 @@ def test_other_data_with_the_official_files(data: Path) -> None:
     assert "wider" not in evaluated(converted).numbers
     with pytest.raises(SettingError, match="save_predictions: goes with WIDER FACE's data"):
         evaluated(converted, save_predictions=data / "p")
+
+
+def test_in_the_report(data: Path) -> None:
+    pytest.importorskip("bokeh", reason="package bokeh is not installed")
+    page = evaluated(data).report(data.parent / "report.html").read_text()
+    assert "WIDER FACE Easy, approximate" in page and "WIDER FACE Hard" in page
+    page = evaluated(data, wider_ground_truth=data.parent / "truth").report(data.parent / "report.html")
+    assert "WIDER FACE Easy" in page.read_text() and "approximate" not in page.read_text()
+
+
+def test_several_classes(data: Path) -> None:
+    predictor = Predictor(both, DetectionSpec(("face", "hat"), SPEC.anchors, SPEC.strides), (96, 128))
+    dataset = open_source(data).open("val", ("face", "hat"))
+    expected = r"has 2 classes \(face, hat\), and Easy, Medium and Hard are of one; name .* with only$"
+    with pytest.raises(SettingError, match=expected):
+        evaluated(dataset, predictor, wider_ground_truth=data.parent / "truth")
 
 
 def test_none_of_the_images(data: Path) -> None:

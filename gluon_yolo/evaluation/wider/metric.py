@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gluon_yolo.data.classes.read import listed
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import SettingError
@@ -33,11 +34,17 @@ class WiderMetric:
             annotations, and sets by the height of the faces, which approximate the official ones.
 
     Raises:
-        SettingError: the ground truth has none of the images.
+        SettingError: the data has several classes, or the ground truth has none of the images.
     """
 
     def __init__(self, dataset: Dataset, ground_truth: GroundTruth | None = None) -> None:
         self._ground_truth, self._class_names = ground_truth, dataset.class_names
+        if len(dataset.class_names) != 1:
+            raise SettingError(
+                f"{dataset.report.title}: has {len(dataset.class_names)} classes "
+                f"({listed(dataset.class_names)}), and Easy, Medium and Hard are of one; name that of faces "
+                "with {only}"
+            )
         self._stems = [stem_of(dataset, index) for index in range(len(dataset))]
         if ground_truth is not None and not any(stem in ground_truth.images for stem in self._stems):
             example = next(iter(ground_truth.images))
