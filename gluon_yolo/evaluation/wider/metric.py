@@ -51,8 +51,8 @@ class WiderMetric:
             raise SettingError(
                 f"{{wider_ground_truth}} {ground_truth.folder}: has none of the "
                 f"{counted(len(dataset), 'picture')} of {dataset.report.title}, such as {dataset.name(0)}; "
-                "it has those of the validation set, such as "
-                f"{ground_truth.events[example]}/{example}.jpg: name them with {{val_split}} val"
+                "pictures are found by their files' names, which are those of the validation set, such as "
+                f"{ground_truth.events[example]}/{example}.jpg: name that part of the data with {{val_split}}"
             )
         self.reset()
 
