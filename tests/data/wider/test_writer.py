@@ -142,3 +142,13 @@ def test_an_image_whose_name_is_in_two_folders(root):
         assert all(f"{root}/WIDER_val/" in open_source(root).open(name).name(i) for i in range(2))
     text = (root / "wider_face_split" / "wider_face_train_bbx_gt.txt").read_text()
     assert text.startswith(f"{root}/WIDER_val/images/")
+
+
+def test_what_is_lost_is_said(root, capsys):
+    assert main(["data", "convert", str(root), "--to", "wider", str(root.parent / "again")]) == 0
+    said = capsys.readouterr().err
+    assert "not written: the faces' blur, expression, illumination, occlusion and pose" in said
+    (name,) = (root.parent / "again" / "wider_face_split").iterdir()
+    assert "\n1 2 10 9 0 0 0 0 0 0\n3 4 5 6 0 0 0 1 0 0\n" in name.read_text()
+    images = (root.parent / "again").glob("WIDER_*/images/*/*.jpg")
+    assert {path.parent.name for path in images} == {"0--Event", "1--Event"}
