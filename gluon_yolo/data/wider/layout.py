@@ -72,10 +72,15 @@ class ImageFinder:
     Args:
         split: whose folder comes first; those of other splits follow, since `data split` moves no image.
         folders: as :func:`image_folders` returns them.
+
+    Attributes:
+        has_own: whether the split has a folder.
+        folders: all folders, in the order of the search.
     """
 
     def __init__(self, split: str, folders: dict[str, Path]) -> None:
         own = [folder for name, folder in folders.items() if name.lower() == split.lower()]
+        self.has_own = bool(own)
         self.folders: Sequence[str] = [str(each) for each in dict.fromkeys([*own, *folders.values()])]
 
     def find(self, name: str) -> str | None:

@@ -165,8 +165,8 @@ class WiderSource(Source):
         """Return the images of one split, or of several separated by commas, each image once.
 
         Raises:
-            UserError: there is no such split, a text file cannot be read or is empty, or no folder of images
-                is there.
+            UserError: there is no such split, a text file cannot be read or is empty, or a split has neither
+                its folder nor an image elsewhere.
         """
         found: list[_Record | BadFile] = []
         first: dict[str, Entry] = {}
@@ -177,8 +177,8 @@ class WiderSource(Source):
             entries = read_entries(text)
             if not entries:
                 raise UserError(f"{text}: no picture in it; expected a name, a count and rows for each")
-            is_relative = any(isinstance(each, Entry) and not os.path.isabs(each.image) for each in entries)
-            if is_relative and not finder.folders:
+            named = [each.image for each in entries if isinstance(each, Entry)]
+            if not finder.has_own and named and not any(map(finder.find, named)):
                 place = root_of(self.path) / IMAGES.format(name) / "images"
                 archive = f"{IMAGES.format(name)}.zip"
                 raise UserError(

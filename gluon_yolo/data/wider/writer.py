@@ -63,8 +63,7 @@ class WiderWriter(Writer):
         images = store.put(dataset, copy, f"writing {split}")
         lines = []
         for index, image in enumerate(images):
-            rows = self._rows(dataset.annotations(index))
-            lines += [image, str(len(rows)), *(rows or [_NO_FACE])]
+            lines += entry_lines(image, self._rows(dataset.annotations(index)))
         text = "".join(f"{line}\n" for line in lines)
         (self._texts / TEXT.format(name)).write_text(text, encoding="utf-8")
 
@@ -86,6 +85,11 @@ class WiderWriter(Writer):
         invalid = np.zeros(len(truth)) if truth.difficult is None else truth.difficult
         numbers = np.column_stack([starts, sides, invalid]).astype(np.int64).tolist()
         return [f"{x} {y} {w} {h} 0 0 0 {mark} 0 0" for x, y, w, h, mark in numbers]
+
+
+def entry_lines(image: str, rows: Sequence[str]) -> list[str]:
+    """Return an image's lines: its name, the number of its faces, their rows; without any a zero row."""
+    return [image, str(len(rows)), *(rows or [_NO_FACE])]
 
 
 def event_of(name: str) -> str:
