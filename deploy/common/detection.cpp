@@ -43,7 +43,7 @@ Selection select(std::vector<Detection> candidates, const Choice& choice) {
     std::stable_sort(candidates.begin(), candidates.end(),
                      [](const Detection& a, const Detection& b) { return a.score > b.score; });
     Selection chosen;
-    const std::size_t most = candidates_for(choice.max_detections);
+    const std::size_t most = choice.max_candidates ? choice.max_candidates : candidates_for(choice.max_detections);
     if (candidates.size() > most) {
         chosen.left_out = candidates[most].score;
         candidates.resize(most);

@@ -28,6 +28,7 @@ struct Choice {
     float score_threshold = 0.3F;      // what scores this or less is left out
     float nms_threshold = 0.45F;       // intersection over union; at 0, and from 1 up, nothing falls
     std::size_t max_detections = 100;  // the best remain
+    std::size_t max_candidates = 0;    // that are compared, the best; 0 is `candidates_for` the detections
     bool agnostic = false;             // a box falls to better ones of any class, and not of its own alone
 };
 

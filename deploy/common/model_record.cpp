@@ -115,6 +115,9 @@ ModelRecord read_model_record(const fs::path& model, const std::string& format) 
         const auto most = content->value("max_detections", std::int64_t{100});  // records of before do not say
         if (most < 1) throw UserError("max_detections is below 1");
         record.max_detections = static_cast<std::size_t>(most);
+        const auto candidates = content->value("max_candidates", std::int64_t{0});  // most records do not say
+        if (content->contains("max_candidates") && candidates < 1) throw UserError("max_candidates is below 1");
+        record.max_candidates = static_cast<std::size_t>(candidates);
         record.best_threshold = content->value("best_threshold", 0.3F);
         if (!(record.best_threshold >= 0 && record.best_threshold <= 1)) {
             throw UserError("best_threshold is not within 0 and 1");

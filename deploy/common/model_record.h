@@ -38,6 +38,7 @@ struct ModelRecord {
     ScoreRule score_rule;
     std::vector<Level> levels;  // by ascending stride
     std::size_t max_detections;  // of an image, that the model was trained or exported for
+    std::size_t max_candidates;  // that are compared, where the model was exported with a number of its own; else 0
     float best_threshold;        // the score with the best F1 in its validation; 0.3 where the record says none
 
     // Of the format asked for:

@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kUsage = R"(usage: detect MODEL PICTURE... [--threshold T] [--nms 0.45] [--agnostic]
-              [--max-detections K] [--draw DIR]
+              [--max-detections K] [--max-candidates N] [--draw DIR]
 
 Finds objects in pictures. MODEL is a folder that `python -m gluon_yolo export` wrote, or the NAME.json in it.
 One line of JSON for each object goes to the standard output, the picture's best first, boxes in its own pixels:
@@ -30,13 +30,15 @@ One line of JSON for each object goes to the standard output, the picture's best
   --nms T             of two boxes of a class that overlap by more than T, keep the better one
   --agnostic          of any two boxes, and not of a class alone
   --max-detections K  detections of a picture at most (default: the model's own, 100 where its record says none)
+  --max-candidates N  boxes of a picture that are compared for them, the best ones (default: the model's own, else 400,
+                      and 8 K for a K above 100)
   --draw DIR          write the pictures with the boxes drawn on them into this folder
 
 Exit status: 0; 1 when the model or a picture could not be read, which the standard error stream tells; 2 when the
 command line is wrong.
 )";
 
-const std::set<std::string> kValued = {"--threshold", "--nms", "--max-detections", "--draw"};
+const std::set<std::string> kValued = {"--threshold", "--nms", "--max-detections", "--max-candidates", "--draw"};
 
 struct UsageError : std::runtime_error {
     using std::runtime_error::runtime_error;
@@ -97,6 +99,7 @@ Arguments parse(const std::vector<std::string>& words) {
             arguments.choice.max_detections = count(word, value);
             arguments.limited = true;
         }
+        if (word == "--max-candidates") arguments.choice.max_candidates = count(word, value);
         if (word == "--draw") arguments.draw = value;
     }
     if (plain.size() < 2) throw UsageError("expected a model and at least one picture");
@@ -142,8 +145,9 @@ std::string limit_said(const Selection& chosen, const Choice& choice) {
         return ", the most that --max-detections " + std::to_string(choice.max_detections) +
                " allows; there were more";
     }
-    return "; only the best " + std::to_string(candidates_for(choice.max_detections)) +
-           " boxes were compared, so there may be more: raise --max-detections";
+    const bool own = choice.max_candidates > 0;
+    return "; only the best " + std::to_string(own ? choice.max_candidates : candidates_for(choice.max_detections)) +
+           " boxes were compared, so there may be more: raise " + (own ? "--max-candidates" : "--max-detections");
 }
 
 // Finds, prints and draws one image.
@@ -154,7 +158,10 @@ void look(const std::string& name, const ModelRecord& record, Detector& detector
     const auto begin = Clock::now();
     const Preprocessed preprocessed = preprocess(image, record);
     Choice choice = arguments.choice;
-    if (!arguments.limited) choice.max_detections = record.max_detections;
+    if (!arguments.limited) {
+        choice.max_detections = record.max_detections;
+        if (!choice.max_candidates) choice.max_candidates = record.max_candidates;
+    }
     if (!arguments.scored) choice.score_threshold = record.best_threshold;
     Selection chosen = detector.detect(preprocessed.pixels.data, choice);
     std::vector<Detection>& found = chosen.found;

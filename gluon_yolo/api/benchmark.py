@@ -29,6 +29,7 @@ from gluon_yolo.inference.runtimes.base import check_size
 from gluon_yolo.inference.runtimes.base import threads as usual_threads
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, known
 from gluon_yolo.input_size import Size, parse_size
+from gluon_yolo.nms import NMS_THRESHOLD
 from gluon_yolo.system.instructions import processor_name
 
 log = logging.getLogger("gluon_yolo")
@@ -242,8 +243,8 @@ def _rows(
     else:
         few = range(min(COMPARED, len(images.scoring)))
         pixels = read(images.scoring, few, size_hw, Preprocess(record.fit))
-        limits = {"max_detections": record.max_detections}
-        score = accuracy_drop_of(images, reference, record.spec, size_hw, record.fit, say, **limits)
+        limits = (NMS_THRESHOLD, record.max_detections, record.max_candidates)
+        score = accuracy_drop_of(images, reference, record.spec, size_hw, record.fit, say, *limits)
     rows: list[Row | None] = [None] * len(forms)
     # OpenVINO's threads slow ncnn's in the same process ten times (autotune_timer.py): it is the last.
     for number in sorted(range(len(forms)), key=lambda number: forms[number].runtime == "openvino"):

@@ -11,7 +11,8 @@ from typing import Any, Union
 
 import numpy as np
 
-from gluon_yolo.api.evaluation_data import EvaluationData, given, plain
+from gluon_yolo.api.evaluation_data import EvaluationData, plain
+from gluon_yolo.api.evaluation_model import for_crowds, predictor_of
 from gluon_yolo.api.model import ModelLike, path_of
 from gluon_yolo.data.classes.mapping import ClassMap
 from gluon_yolo.data.classes.spelling import Spellings
@@ -30,10 +31,13 @@ from gluon_yolo.evaluation.image_grids import TruthGrids
 from gluon_yolo.evaluation.metric import Metric
 from gluon_yolo.evaluation.result import Evaluation
 from gluon_yolo.evaluation.voc_ap import VOCMetric
-from gluon_yolo.inference.predictor import AUTO, Predictor
+from gluon_yolo.evaluation.wider.ground_truth import read_ground_truth
+from gluon_yolo.evaluation.wider.metric import WiderMetric
+from gluon_yolo.evaluation.wider.predictions import write_predictions
+from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.preprocess import PathLike, Preprocess
-from gluon_yolo.input_size import Size, parse_size
-from gluon_yolo.nms import LEAST_SCORE, NMS_THRESHOLD, SHOWN_SCORE
+from gluon_yolo.input_size import Size
+from gluon_yolo.nms import LEAST_SCORE, SHOWN_SCORE
 from gluon_yolo.training.out_of_memory import explained
 
 log = logging.getLogger("gluon_yolo")
@@ -59,6 +63,7 @@ def evaluate(
     nms_threshold: float | None = None,
     nms: str | None = None,
     max_detections: int | None = None,
+    max_candidates: int | None = None,
     tile: Size | None = None,
     overlap: float | None = None,
     tile_whole: bool | None = None,
@@ -70,6 +75,8 @@ def evaluate(
     shown_threshold: float = SHOWN_SCORE,
     save_images: PathLike | None = None,
     save_detections: PathLike | None = None,
+    wider_ground_truth: PathLike | None = None,
+    save_predictions: PathLike | None = None,
     progress: bool = True,
     watch: Watch | None = None,
 ) -> Evaluation:
@@ -98,7 +105,10 @@ def evaluate(
         nms_threshold: NMS removes a box that overlaps a better one of its class by more than this IoU. None
             takes 0.45, or the value of the Predictor.
         nms: ``"class"`` or ``"agnostic"``. None takes ``"class"``, or the value of the Predictor.
-        max_detections: the limit for one image. None takes the model's own.
+        max_detections: the limit for one image. None takes the model's own, for WIDER FACE 1,000 or more.
+        max_candidates: pairs of anchor and class that enter NMS, the best ones. None takes the model's own,
+            or for another limit of detections 400, and eight for each from 101 on; for WIDER FACE 5,000 or
+            more.
         tile: cut images into tiles of this size, in their pixels, such as 640 or (480, 640), and merge what
             is found in the tiles. None does what the Predictor does.
         overlap: the share of a tile's side that its neighbour has too. None takes 0.2.
@@ -112,6 +122,9 @@ def evaluate(
             ``save_images``. It is never below ``score_threshold``.
         save_images: a folder for drawn images: annotations on the left, detections on the right.
         save_detections: a file for all detections in the form of COCO's results, which pycocotools reads.
+        wider_ground_truth: the folder with the four official files of WIDER FACE's Easy, Medium and Hard.
+            None approximates them by the height of the faces, for data in WIDER FACE's format.
+        save_predictions: a folder for a text file of each image, which WIDER FACE's official tools read.
         progress: show a progress bar.
         watch: called for each image with its index, the original image, and the detections in its pixels.
 
@@ -129,20 +142,29 @@ def evaluate(
     where: dict[str, Any] = {"val_split": val_split, "format": format, "classes": classes, "only": only}
     where.update(class_map=class_map, skip_bad=skip_bad, annotations=annotations, images=images)
     chosen = _chosen_data(data, where)
+    official = None if wider_ground_truth is None else read_ground_truth(wider_ground_truth)
     if isinstance(chosen, EvaluationData):
         chosen = chosen.or_of_run(model.name if isinstance(model, Predictor) else path_of(model))
     asked: dict[str, Any] = {"score_threshold": score_threshold, "nms_threshold": nms_threshold, "nms": nms}
     loaded = {"size": size, "fit": fit, "runtime": runtime, "gpu": gpu, "remeasure": remeasure}
-    asked.update(max_detections=max_detections, tile=tile, overlap=overlap, tile_whole=tile_whole)
-    predictor = _predictor(model, asked, loaded).replace(batch_size=batch_size)
+    asked.update(max_detections=max_detections, max_candidates=max_candidates)
+    asked.update(tile=tile, overlap=overlap, tile_whole=tile_whole)
+    predictor = predictor_of(model, asked, loaded).replace(batch_size=batch_size)
     spellings = None
     if isinstance(chosen, EvaluationData):
         spellings = classes_of(chosen).spellings
         chosen = chosen.open_images()
+    of_faces = official is not None or chosen.is_wider
+    if of_faces:
+        predictor = for_crowds(predictor, max_detections, max_candidates)
+    elif save_predictions is not None:
+        raise SettingError("{save_predictions}: goes with WIDER FACE's data, or with {wider_ground_truth}")
     shown_threshold = max(shown_threshold, score_threshold)
     scorer = _Scorer(predictor, chosen, spellings)
     saved = None if save_images is None else TruthGrids(Path(save_images), chosen, shown_threshold)
     metrics, detailed = _metrics(chosen, shown_threshold, score_threshold)
+    if of_faces:
+        metrics.append(WiderMetric(chosen, official))
     with explained(lambda: f"{{batch_size}} {batch_size}: out of memory; give a smaller one"):
         if predictor.gpu is None:
             beside = _bytes_beside(chosen, predictor, saved is not None or watch is not None)
@@ -165,6 +187,8 @@ def evaluate(
     details = detailed.details(numbers)
     if save_detections is not None:
         details.detections.write(save_detections)
+    if save_predictions is not None:
+        write_predictions(save_predictions, chosen, details.detections, official)
     numbers = {**_about(predictor, chosen), **numbers, **details.numbers()}
     return Evaluation(numbers, tuple(scorer.limited), details)
 
@@ -181,34 +205,6 @@ def _chosen_data(data: DataLike | None, where: dict[str, Any]) -> Dataset | Eval
             raise SettingError(f"{{{next(iter(where))}}}: says how data is opened, and a Dataset is open")
         return data
     return EvaluationData(**plain({"data": data}), **where)
-
-
-def _predictor(model: ModelLike, asked: dict[str, Any], loaded: dict[str, Any]) -> Predictor:
-    """Load a model, or copy a Predictor with other thresholds.
-
-    Args:
-        model: a path, a Predictor, or the result of ``train``.
-        asked: thresholds and limits, which apply to any Predictor; None keeps its own.
-        loaded: settings that apply only when a model is loaded.
-
-    Raises:
-        SettingError: ``model`` is a Predictor and ``loaded`` has a setting.
-    """
-    asked, loaded = given(asked), given(loaded)
-    for name in ("overlap", "tile_whole"):
-        if name in asked and "tile" not in asked and getattr(model, "tile", None) is None:
-            raise SettingError(f"{{{name}}}: goes with {{tile}}, which cuts the pictures")
-    if isinstance(model, Predictor):
-        if loaded:
-            name = next(iter(loaded))
-            raise SettingError(f"{{{name}}}: the Predictor has its own; give it to Predictor.load")
-        return model.replace(**asked)
-    if "size" in loaded:
-        loaded["size_hw"] = parse_size(loaded.pop("size"))
-    if isinstance(loaded.get("fit"), str):
-        loaded["fit"] = Preprocess(loaded["fit"])
-    runtime = loaded.pop("runtime", AUTO)
-    return Predictor.load(path_of(model), runtime, **{"nms_threshold": NMS_THRESHOLD, **asked, **loaded})
 
 
 class _Scorer:
@@ -239,7 +235,7 @@ class _Scorer:
 def _metrics(
     dataset: Dataset, shown_threshold: float, score_threshold: float
 ) -> tuple[list[Metric], DetailMetrics]:
-    """Return the metrics to compute, the last of which makes the details.
+    """Return the metrics to compute, and the one of them that makes the details.
 
     Without pycocotools, a warning is logged and COCO's are left out.
     """
@@ -274,6 +270,12 @@ def _bytes_beside(dataset: Dataset, predictor: Predictor, as_read: bool) -> floa
     return fitted + 2 * 3 * max(math.prod(dataset.size_hw(index)) for index in range(len(dataset)))
 
 
+def _own_limit(predictor: Predictor) -> dict[str, int]:
+    """Return the limit of the model's graph, where it is lower than that of the detections."""
+    own = predictor.network_limit
+    return {} if own is None or own >= predictor.max_detections else {"network_limit": own}
+
+
 def _about(predictor: Predictor, dataset: Dataset) -> dict[str, Any]:
     """Return the settings of the evaluation."""
     tiles: dict[str, Any] = {}
@@ -289,5 +291,7 @@ def _about(predictor: Predictor, dataset: Dataset) -> dict[str, Any]:
         "nms_threshold": predictor.nms_threshold,
         "nms": predictor.nms,
         "max_detections": predictor.max_detections,
+        **_own_limit(predictor),
+        **({} if predictor.max_candidates is None else {"max_candidates": predictor.max_candidates}),
         **tiles,
     }

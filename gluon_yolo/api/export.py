@@ -8,7 +8,7 @@ from gluon_yolo.errors import SettingError, check_within
 from gluon_yolo.exporters import api
 from gluon_yolo.exporters.exported import Exported
 from gluon_yolo.exporters.request import NMSOptions
-from gluon_yolo.exporters.source_model import ClassNames, Model, PathLike, load_model
+from gluon_yolo.exporters.source_model import ClassNames, Model, PathLike, SourceModel, load_model
 from gluon_yolo.input_size import Size, parse_size
 from gluon_yolo.nms import LEAST_SCORE, NMS_THRESHOLD
 from gluon_yolo.outputs import check_outputs
@@ -32,6 +32,7 @@ def export(
     nms_threshold: float = NMS_THRESHOLD,
     score_threshold: float = LEAST_SCORE,
     max_detections: int | None = None,
+    max_candidates: int | None = None,
 ) -> Exported:
     """Write a model in one or several export formats and verify each file.
 
@@ -65,6 +66,8 @@ def export(
             than this IoU, 0..1.
         score_threshold: for the cut ``nms``: detections with this score or a lower one are left out, 0..1.
         max_detections: the limit for one image. None takes the model's own, by default 100.
+        max_candidates: pairs of anchor and class that enter NMS, the best ones. None takes 400, and eight for
+            each detection from a limit of 101 on.
 
     Returns:
         The files. ``print(exported)`` shows their differences from the network, and how to use them.
@@ -87,7 +90,7 @@ def export(
                 f"{{batch_size}} {batch_size}: goes with {{fixed_size}}; without it the files take any batch"
             )
     check_outputs({}, {"{out}": str(out)})
-    thresholds = checked_thresholds(nms_threshold, score_threshold, max_detections)
+    thresholds = checked_thresholds(nms_threshold, score_threshold, max_detections, max_candidates)
     source = load_model(model, weights, classes, size_hw)
     return api.export(
         source.net,
@@ -98,7 +101,7 @@ def export(
         cut=cut,
         precision=precision,
         fuse=fuse,
-        suppression=NMSOptions(*thresholds, max_detections=max_detections or source.max_detections),
+        suppression=nms_options(source, thresholds, max_detections, max_candidates),
         fit=source.fit,
         header=header_of(source.origin),
         fixed_batch=(batch_size or 1) if fixed_size else None,
@@ -107,15 +110,44 @@ def export(
 
 
 def checked_thresholds(
-    nms_threshold: float, score_threshold: float, max_detections: int | None
+    nms_threshold: float,
+    score_threshold: float,
+    max_detections: int | None,
+    max_candidates: int | None = None,
 ) -> tuple[float, float]:
     """Return the two thresholds of the NMS in a graph.
 
     Raises:
-        SettingError: one of the three values is out of its range.
+        SettingError: one of the values is out of its range, or there are fewer candidates than detections.
     """
     check_within("nms_threshold", nms_threshold, 0, 1)
     check_within("score_threshold", score_threshold, 0, 1)
     if max_detections is not None:
         check_within("max_detections", max_detections, 1)
+    if max_candidates is not None:
+        check_within("max_candidates", max_candidates, 1)
+        if max_detections is not None and max_candidates < max_detections:
+            raise SettingError(
+                f"{{max_candidates}} {max_candidates}: fewer than {{max_detections}} {max_detections}, which "
+                f"are chosen from them; give {max_detections} or more"
+            )
     return nms_threshold, score_threshold
+
+
+def nms_options(
+    source: SourceModel,
+    thresholds: tuple[float, float],
+    max_detections: int | None,
+    max_candidates: int | None,
+) -> NMSOptions:
+    """Return the options of the NMS in a graph; limits that are None are the model's own.
+
+    Args:
+        source: the model.
+        thresholds: those of :func:`checked_thresholds`.
+        max_detections: the limit for one image.
+        max_candidates: pairs that enter NMS. The model's own goes with its own limit of detections.
+    """
+    if max_detections is None and max_candidates is None:
+        max_candidates = source.max_candidates
+    return NMSOptions(*thresholds, max_candidates or 0, max_detections or source.max_detections)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Union
 
-from gluon_yolo.api.export import checked_thresholds
+from gluon_yolo.api.export import checked_thresholds, nms_options
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.request import DataRequest
 from gluon_yolo.errors import SettingError, check_within
@@ -20,7 +20,7 @@ from gluon_yolo.exporters.quantize.quantize import FORMATS, MAX_DROP, PRECISIONS
 from gluon_yolo.exporters.quantize.quantized import Quantized
 from gluon_yolo.exporters.quantize.scorer import Say
 from gluon_yolo.exporters.quantize.search import BEST
-from gluon_yolo.exporters.request import NMSOptions, Request, checked_name
+from gluon_yolo.exporters.request import Request, checked_name
 from gluon_yolo.exporters.source_model import Model, PathLike, SourceModel, load_model
 from gluon_yolo.inference.runtimes.base import import_package
 from gluon_yolo.input_size import Size, parse_size
@@ -57,6 +57,7 @@ def quantize(
     nms_threshold: float = NMS_THRESHOLD,
     score_threshold: float = LEAST_SCORE,
     max_detections: int | None = None,
+    max_candidates: int | None = None,
     say: Say | None = None,
 ) -> Quantized:
     """Write a model in int8 and bfloat16, calibrated and scored on images, in one folder for each precision.
@@ -93,6 +94,8 @@ def quantize(
         nms_threshold: NMS removes a box that overlaps a better one of its class by more than this IoU, 0..1.
         score_threshold: the graphs leave out detections with this score or a lower one, 0..1.
         max_detections: the limit for one image. None takes the model's own, by default 100.
+        max_candidates: pairs of anchor and class that enter NMS, the best ones. None takes 400, and eight for
+            each detection from a limit of 101 on.
         say: called with each line on the progress of the work. None logs the lines.
 
     Returns:
@@ -113,7 +116,7 @@ def quantize(
     size_hw = None if size is None else parse_size(size)
     amount = Amount(num, eval_num, seed)
     _check(method, max_drop, amount)
-    thresholds = checked_thresholds(nms_threshold, score_threshold, max_detections)
+    thresholds = checked_thresholds(nms_threshold, score_threshold, max_detections, max_candidates)
     check_outputs({}, {"{out}": str(out)})
     for package in ("onnx", "onnxruntime") if "int8" in precisions and "onnx" in kinds else ():
         import_package(package)
@@ -134,7 +137,7 @@ def quantize(
         else:
             images, title = images_of(data, amount), "Dataset"
         say(images.note)
-        request = writing_request(source, name, thresholds, max_detections)
+        request = writing_request(source, name, thresholds, max_detections, max_candidates)
         about = {"model": source.given_as, "name": request.name, "data": title}
         return quantize_network(
             request, images, Path(out), precisions, kinds, method, max_drop, about, say, started
@@ -146,9 +149,10 @@ def writing_request(
     name: str | None,
     thresholds: tuple[float, float],
     max_detections: int | None,
+    max_candidates: int | None = None,
 ) -> Request:
     """Return the request that every form of the model is exported with."""
-    options = NMSOptions(*thresholds, max_detections=max_detections or source.max_detections)
+    options = nms_options(source, thresholds, max_detections, max_candidates)
     stem = checked_name(source.net, name or source.name, source.size_hw)
     return Request(
         source.net,

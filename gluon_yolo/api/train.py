@@ -39,7 +39,7 @@ def train(
     Args:
         config: a config, a mapping of settings, or a YAML or JSON file of settings, such as the
             ``config.yaml`` of a run. None takes the defaults.
-        data: a folder or a file in the format of Pascal VOC, COCO, YOLO, RecordIO or keras-yolo3.
+        data: a folder or a file in the format of Pascal VOC, COCO, YOLO, RecordIO, keras-yolo3 or WIDER FACE.
         callbacks: called before and after the training, epochs, steps and validations.
         resume: the folder of a run to continue with its own settings; or a ``.params`` file to start a run
             from, at ``start_epoch``. Of the settings a run may be given engine, devices and paths anew, and

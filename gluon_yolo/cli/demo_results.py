@@ -44,7 +44,7 @@ def limit_note(count: int, predictor: Predictor) -> str:
     if not predictor.left_out or predictor.left_out[-1] <= 0:
         return ""
     if predictor.tile is not None and count < most:
-        return f"{counted(count, 'object')}; in some tile a limit cut boxes off: raise --max-detections"
+        return f"{counted(count, 'object')}; in some tile a limit cut boxes off: raise {_named(predictor)}"
     own = predictor.network_limit
     if own is not None and own <= count < most:
         return f"{counted(count, 'object')}, the most that the model's own suppression lets stand"
@@ -53,8 +53,27 @@ def limit_note(count: int, predictor: Predictor) -> str:
     compared = predictor.max_candidates or candidates_for(most)
     return (
         f"{counted(count, 'object')} of the best {compared} boxes, and no more were looked at; there may be "
-        "more: raise --max-detections"
+        f"more: raise {'--max-candidates' if predictor.max_candidates else '--max-detections'}"
     )
+
+
+def video_limit_note(limited: int, frames: int, predictor: Predictor) -> str:
+    """Return a note on the frames of a video in which a limit cut off detections.
+
+    Args:
+        limited: number of these frames.
+        frames: number of all frames.
+        predictor: that detected them.
+    """
+    limits = f"--max-detections {predictor.max_detections}"
+    if predictor.max_candidates:
+        limits += f" or --max-candidates {predictor.max_candidates}"
+    return f"in {limited} of {counted(frames, 'frame')} {limits} cut something off"
+
+
+def _named(predictor: Predictor) -> str:
+    """Return the flags of the limits; that of the candidates only where they do not follow the detections."""
+    return "--max-detections or --max-candidates" if predictor.max_candidates else "--max-detections"
 
 
 def milliseconds(timings: dict[str, float]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gluon_yolo.cli.demo_outputs import Outputs
-from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, summary
+from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, summary, video_limit_note
 from gluon_yolo.detections import Detections
 from gluon_yolo.inference.frames import RECONNECT, ahead_of, open_video
 from gluon_yolo.inference.inputs import Source
@@ -100,10 +100,7 @@ def look_at_video(
     speed = f"{count / seconds:.1f} frames a second"
     print(f"{source.name}: {counted(count, 'frame')}, {objects}; {means} a frame, {speed} -> {result}")
     if limited:
-        print(
-            f"{source.name}: in {limited} of {counted(count, 'frame')} --max-detections "
-            f"{predictor.max_detections} cut something off"
-        )
+        print(f"{source.name}: {video_limit_note(limited, count, predictor)}")
     if source.url is not None:
         print(f"{source.name}: ended: {ending or video.ending or f'--frames {frames}'}")
     if source.camera is None and total is not None and count < total:

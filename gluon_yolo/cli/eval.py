@@ -13,6 +13,7 @@ from gluon_yolo.cli.flags.model import add_model_arguments, model_files, open_pr
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.cli.flags.outputs import saying
 from gluon_yolo.cli.flags.tiles import add_tile_arguments
+from gluon_yolo.evaluation.wider.ground_truth import check_folder
 from gluon_yolo.nms import LEAST_SCORE, SHOWN_SCORE
 from gluon_yolo.outputs import check_outputs, make_folder, write_file
 from gluon_yolo.report.page import require_packages
@@ -28,6 +29,7 @@ is scored on its own validation part.
   gluon-yolo eval --model exported --annotations instances_val2017.json --images val2017 --json scores.json
   gluon-yolo eval --network yolo3_mobilenet1.0_voc --weights FILE.params --dataset voc
   gluon-yolo eval --model runs/drone --data aerial --tile 640 --max-detections 500
+  gluon-yolo eval --model runs/faces --data widerface --wider-ground-truth widerface/ground_truth
 """
 
 
@@ -63,6 +65,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write all numbers to this file")
     detections_help = "write all detections to this file, in the form of COCO's results (results.json)"
     parser.add_argument("--save-detections", metavar="FILE", help=detections_help)
+    truth_help = (
+        "folder with the four official .mat files, for WIDER FACE's Easy, Medium and Hard (default: for its "
+        "data, approximated by the height of faces)"
+    )
+    parser.add_argument("--wider-ground-truth", metavar="DIR", help=truth_help)
+    predictions_help = "write EVENT/NAME.txt for each picture, as WIDER FACE's official tools read it"
+    parser.add_argument("--save-predictions", metavar="DIR", help=predictions_help)
     report_help = (
         "write a page for a browser: curves of precision and recall, confusion, kinds of errors, the worst "
         "and the best pictures; one file, which needs no network"
@@ -76,7 +85,10 @@ def run(args: argparse.Namespace) -> int:
     """Score the model and print the numbers."""
     read = {**model_files(args), "--annotations": args.annotations}
     files = {"--json": args.json, "--save-detections": args.save_detections, "--report": args.report}
-    check_outputs(files, {"--save-pictures": args.save_pictures}, read)
+    folders = {"--save-pictures": args.save_pictures, "--save-predictions": args.save_predictions}
+    check_outputs(files, folders, read)
+    if args.wider_ground_truth:
+        check_folder(args.wider_ground_truth)
     if args.report:
         require_packages()
     shown: list[int] = []
@@ -92,6 +104,10 @@ def run(args: argparse.Namespace) -> int:
             shown_threshold=args.shown_threshold,
             save_images=args.save_pictures,
             save_detections=args.save_detections,
+            max_detections=args.max_detections,
+            max_candidates=args.max_candidates,
+            wider_ground_truth=args.wider_ground_truth,
+            save_predictions=args.save_predictions,
             watch=(lambda index, *_: shown.append(index)) if args.save_pictures else None,
         )
     evaluation.numbers["model"] = args.model or f"{args.network} {args.weights}"
@@ -102,6 +118,7 @@ def run(args: argparse.Namespace) -> int:
         evaluation.report(args.report)
     print(evaluation.text(flag_of))
     places = {"scores": args.json, "pictures": args.save_pictures, "detections": args.save_detections}
+    places["predictions"] = args.save_predictions
     written = [f"the {what} are in {place}" for what, place in places.items() if place]
     if args.report:
         written.append(f"the report is in {args.report}")

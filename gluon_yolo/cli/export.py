@@ -126,6 +126,7 @@ def run(args: argparse.Namespace) -> int:
                 nms_threshold=args.nms_threshold,
                 score_threshold=args.score_threshold,
                 max_detections=args.max_detections,
+                max_candidates=args.max_candidates,
             )
     except WrongResults as error:
         print(f"error: {typed(str(error))}", file=sys.stderr)

@@ -11,8 +11,8 @@ from gluon_yolo.cli.flags.train import add_train_arguments
 HELP = """\
 Train a detector on pictures and boxes, validate it after every epoch, and keep everything in runs/NAME.
 
-Your own pictures, in Pascal VOC's XML, COCO's JSON, YOLO's text, RecordIO or keras-yolo3's list, on this
-machine (its first GPU, else its CPU). See first what is in them:
+Your own pictures, in Pascal VOC's XML, COCO's JSON, YOLO's text, RecordIO, keras-yolo3's list or WIDER FACE's
+text, on this machine (its first GPU, else its CPU). See first what is in them:
   gluon-yolo data check my_data
   gluon-yolo train --data my_data --recipe small-data
 

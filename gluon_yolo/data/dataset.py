@@ -36,6 +36,11 @@ class Dataset(abc.ABC):
         """Whether its objects are annotated as COCO's are, so that COCO's metrics are meant for it."""
         return False
 
+    @property
+    def is_wider(self) -> bool:
+        """Whether it is in WIDER FACE's format, so that Easy, Medium and Hard are meant for it."""
+        return False
+
     @abc.abstractmethod
     def __len__(self) -> int:
         """Return the number of images."""

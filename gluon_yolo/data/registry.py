@@ -26,6 +26,8 @@ from gluon_yolo.data.recordio.writer import RecordWriter
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.voc.source import VOCSource
 from gluon_yolo.data.voc.writer import VOCWriter
+from gluon_yolo.data.wider.source import WiderSource
+from gluon_yolo.data.wider.writer import WiderWriter
 from gluon_yolo.data.writer import Writer, check_whole
 from gluon_yolo.data.yolo.lists import broken_lists, fault
 from gluon_yolo.data.yolo.source import YOLOSource
@@ -39,6 +41,7 @@ SOURCES: dict[str, type[Source]] = {
     "yolo": YOLOSource,
     "record": RecordSource,
     "keras": KerasSource,
+    "wider": WiderSource,
 }
 WRITERS: dict[str, type[Writer]] = {
     "voc": VOCWriter,
@@ -46,6 +49,7 @@ WRITERS: dict[str, type[Writer]] = {
     "yolo": YOLOWriter,
     "record": RecordWriter,
     "keras": KerasWriter,
+    "wider": WiderWriter,
 }
 
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")

@@ -6,7 +6,7 @@ import abc
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gluon_yolo.atomic_io import replacing
@@ -107,18 +107,21 @@ class Writer(abc.ABC):
 
 
 class ImageStore:
-    """Writes image files into one folder, each with a unique name and a unique stem.
+    """Writes image files into one folder, or its subfolders, each with a unique name and a unique stem.
 
     A name is kept; the second image with a stem (in any letter case, which some file systems ignore) gets
     ``_2`` behind it. An image that is not a file is named after its name in messages.
 
     Args:
         folder: the folder, which is made when it does not exist.
+        subfolder_of: returns the subfolder of an image by its name in the data set; None writes all into the
+            folder itself.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, subfolder_of: Callable[[str], str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self._subfolder_of = subfolder_of
         self._numbers: dict[str, int] = {}  # stem -> last number used
 
     def put(self, dataset: Dataset, copy: bool = True, title: str = "writing pictures") -> list[str]:
@@ -130,13 +133,19 @@ class ImageStore:
             title: of the progress bar.
 
         Returns:
-            The file name of each image in the folder, in the order of the data set.
+            The file name of each image in the folder, in the order of the data set; ``SUBFOLDER/NAME`` with
+            subfolders.
 
         Raises:
             BadFile: an image can no longer be read.
             OSError: a file cannot be written.
         """
         stems = [self._new_stem(dataset.name(index)) for index in range(len(dataset))]
+        if self._subfolder_of:
+            below = [self._subfolder_of(dataset.name(index)) for index in range(len(dataset))]
+            for name in dict.fromkeys(below):
+                (self.folder / name).mkdir(exist_ok=True)
+            stems = [f"{name}/{stem}" for name, stem in zip(below, stems)]
 
         def put_one(index: int) -> str:
             file = dataset.name(index)

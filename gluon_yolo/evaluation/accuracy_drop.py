@@ -42,6 +42,7 @@ class AccuracyDrop:
         coco: whether the ground truth is COCO's annotations; only COCO's AP is used then.
         spellings: other names of the classes in the data.
         max_detections: largest number of detections per image.
+        max_candidates: pairs that enter NMS; None follows the detections.
 
     Attributes:
         keys: names of the values that are compared: VOC07's mAP and COCO's AP, which is sensitive to
@@ -64,6 +65,7 @@ class AccuracyDrop:
         coco: bool = False,
         spellings: Spellings | None = None,
         max_detections: int = USUAL_DETECTIONS,
+        max_candidates: int | None = None,
     ) -> None:
         self.dataset, self.agreement = dataset, agreement
         if not any(len(dataset.annotations(index)) for index in range(len(dataset))):
@@ -78,7 +80,7 @@ class AccuracyDrop:
                 "decides, which does not see boxes that are a little off"
             )
         self._spec, self._size_hw, self._fit, self._nms_threshold = spec, size_hw, fit, nms_threshold
-        self._max_detections = max_detections
+        self._max_detections, self._max_candidates = max_detections, max_candidates
         self._renumbered = ClassMap(spec.class_names, dataset, spellings=spellings)
         self.baseline = self(reference)
 
@@ -91,6 +93,7 @@ class AccuracyDrop:
             score_threshold=LEAST_SCORE,
             nms_threshold=self._nms_threshold,
             max_detections=self._max_detections,
+            max_candidates=self._max_candidates,
             fit=self._fit,
         )
 

@@ -17,6 +17,8 @@ from gluon_yolo.evaluation.error_kinds import KINDS
 from gluon_yolo.evaluation.error_table import error_rows
 from gluon_yolo.evaluation.ranking import ImageErrors
 from gluon_yolo.evaluation.table import class_rows, coco_rows, f1_rows
+from gluon_yolo.evaluation.wider.ground_truth import SETS as WIDER_SETS
+from gluon_yolo.evaluation.wider.metric import KEY as WIDER
 from gluon_yolo.report.cells import matrix_chart
 from gluon_yolo.report.charts import Line, bar_chart, line_chart
 from gluon_yolo.report.environment import environment_section
@@ -88,6 +90,9 @@ def _scores(numbers: dict[str, Any]) -> list[Part]:
         }.items()
         if key in numbers
     ]
+    if WIDER in numbers:
+        kind = ", approximate" if numbers[WIDER]["approximate"] else ""
+        together += [(f"WIDER FACE {name}{kind}", _share(numbers[name])) for name in WIDER_SETS]
     found = f"{numbers['TP']:,} found, {numbers['FP']:,} wrong, {numbers['FN']:,} missed"
     together.append((f"objects, score > {numbers['F1_threshold']:g}", found))
     sizes = [name for name in _SIZES if numbers.get(name, -1) >= 0]

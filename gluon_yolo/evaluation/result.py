@@ -29,7 +29,9 @@ from gluon_yolo.evaluation.table import (
     f1_rows,
     f1_table,
     headline,
+    wider_line,
 )
+from gluon_yolo.evaluation.wider.metric import KEY as WIDER
 from gluon_yolo.report.page import Section
 from gluon_yolo.tables import frame, html_lines, html_table
 from gluon_yolo.text import counted
@@ -210,7 +212,10 @@ class Evaluation:
         numbers = self.numbers
         lines = []
         if self.limited:
-            limit = f"{name_of('max_detections')} {numbers['max_detections']}"
+            limits = (key for key in ("max_detections", "max_candidates") if key in numbers)
+            limit = " or ".join(f"{name_of(key)} {numbers[key]}" for key in limits)
+            if "network_limit" in numbers:
+                limit = f"the model's own suppression, after {numbers['network_limit']} boxes,"
             lines.append(
                 f"in {counted(len(self.limited), 'picture')} {limit} cut off detections, which score "
                 f"{max(self.limited):.3f} at most"
@@ -221,7 +226,10 @@ class Evaluation:
         lines.append(
             f"{images} in {speed}, input {height}x{width}, runtime {numbers['runtime']}{_tiles(numbers)}"
         )
-        return [*lines, f1_line(numbers), headline(numbers)]
+        lines.append(f1_line(numbers))
+        if WIDER in numbers:
+            lines.append(wider_line(numbers, name_of("wider_ground_truth")))
+        return [*lines, headline(numbers)]
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the numbers as JSON, with null for undefined ones; write them to a file if one is named.

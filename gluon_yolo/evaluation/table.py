@@ -6,7 +6,11 @@ import math
 from typing import Any
 
 from gluon_yolo.evaluation.coco_ap import NAMES
+from gluon_yolo.evaluation.wider.ground_truth import HEIGHTS
+from gluon_yolo.evaluation.wider.ground_truth import SETS as WIDER_SETS
+from gluon_yolo.evaluation.wider.metric import KEY as WIDER
 from gluon_yolo.tables import aligned
+from gluon_yolo.text import counted
 
 Rows = list[list[str]]
 
@@ -101,6 +105,30 @@ def headline(numbers: dict[str, Any]) -> str:
         "AP50": "COCO AP50",
     }
     return "  ".join(f"{name} {numbers[key]:.4f}" for key, name in names.items() if key in numbers)
+
+
+def wider_line(numbers: dict[str, Any], flag: str) -> str:
+    """Return WIDER FACE's three numbers in a line, and on what they were computed.
+
+    Args:
+        numbers: of an evaluation of its images.
+        flag: the setting that names the official ground truth.
+    """
+    about = numbers[WIDER]
+    values = "  ".join(f"{name} {_share(numbers[name])}" for name in WIDER_SETS)
+    values += f"  AP50 of every face {_share(about['AP50'])}"
+    if not about["approximate"]:
+        return f"WIDER FACE: {values}, in {about['pictures']:,} of the {about['of']:,} pictures"
+    heights = ", ".join(map(str, HEIGHTS))
+    pictures = counted(about["pictures"], "picture", form=",")
+    return (
+        f"WIDER FACE, approximate, faces higher than {heights} pixels: {values}, in {pictures} (the "
+        f"validation set has {about['of']:,}); {flag} DIR takes the official sets"
+    )
+
+
+def _share(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.4f}"
 
 
 def ruled(rows: Rows) -> str:

@@ -115,6 +115,7 @@ def export(
         record,
         origin=origin_of(net, header),
         max_detections=numbers.max_detections,
+        max_candidates=numbers.own_candidates,
         best_threshold=best_threshold,
     )
     request = dataclasses.replace(request, record=record, batch=fixed_batch)

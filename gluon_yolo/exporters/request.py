@@ -48,6 +48,11 @@ class NMSOptions:
         object.__setattr__(self, "max_candidates", candidates)
         object.__setattr__(self, "max_detections", min(self.max_detections, candidates))
 
+    @property
+    def own_candidates(self) -> int | None:
+        """``max_candidates`` for the record; None where it follows the detections."""
+        return None if self.max_candidates == candidates_for(self.max_detections) else self.max_candidates
+
 
 @dataclasses.dataclass(frozen=True)
 class Request:

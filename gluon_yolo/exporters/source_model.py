@@ -51,6 +51,7 @@ class SourceModel:
         max_detections: the limit for one image that the model was trained or exported with.
         best_threshold: the score threshold with the best F1 in its validation; None where it is not known.
         given_as: how the user named the model, for reports.
+        max_candidates: pairs that enter NMS, as the model was exported; None follows the detections.
     """
 
     net: Any
@@ -61,6 +62,7 @@ class SourceModel:
     max_detections: int = USUAL_DETECTIONS
     best_threshold: float | None = None
     given_as: str = ""
+    max_candidates: int | None = None
 
 
 def load_model(
@@ -129,7 +131,7 @@ def _of_path(given_as: str) -> SourceModel:
     if not record.is_run:
         net = model_dir.load(record, file.parent)
         limits = (record.max_detections, record.best_threshold)
-        return SourceModel(net, *known, record.name, *limits, given_as)
+        return SourceModel(net, *known, record.name, *limits, given_as, record.max_candidates)
     net = from_record(record, file.parent, weights_of(path))
     limits = (record.max_detections, best_threshold_of(record, path))
     return SourceModel(net, *known, made_name(record.name) or None, *limits, given_as)

@@ -44,6 +44,8 @@ class ModelRecord:
         package: name and version of the package that wrote the record.
         max_detections: default for the largest number of detections per image.
         best_threshold: the score threshold with the best F1 in the best weights' validation; None: unknown.
+        max_candidates: default for the pairs that enter NMS; None takes
+            :func:`gluon_yolo.nms.candidates_for` the detections.
     """
 
     name: str
@@ -58,6 +60,7 @@ class ModelRecord:
     package: str = f"gluon_yolo {__version__}"
     max_detections: int = USUAL_DETECTIONS
     best_threshold: float | None = None
+    max_candidates: int | None = None
 
     @property
     def is_run(self) -> bool:
@@ -110,6 +113,7 @@ class ModelRecord:
             "spec": self.spec.to_dict(),
             "input": {**INPUT, "size_hw": list(self.size_hw), "fit": self.fit},
             "max_detections": self.max_detections,
+            **({} if self.max_candidates is None else {"max_candidates": self.max_candidates}),
             **({} if self.best_threshold is None else {"best_threshold": self.best_threshold}),
             "precision": self.precision,
             "weights": self.weights,
@@ -161,6 +165,7 @@ class ModelRecord:
             )
         try:
             height, width = record["input"]["size_hw"]
+            candidates = record.get("max_candidates")
             return cls(
                 name=record["name"],
                 network=record["network"],
@@ -174,6 +179,7 @@ class ModelRecord:
                 package=record.get("package", ""),
                 max_detections=int(record.get("max_detections", USUAL_DETECTIONS)),
                 best_threshold=read_threshold(record.get("best_threshold")),
+                max_candidates=None if candidates is None else int(candidates),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(

@@ -51,12 +51,15 @@ def open_model(
     limit = registry.limit_of(runtime, record)
     options = {
         **{"fit": Preprocess(record.fit), "max_detections": record.max_detections},
+        **({} if "max_detections" in options else {"max_candidates": record.max_candidates}),
         **{"network_limit": limit, "name": str(path), "gpu": gpu},
         **options,
     }
     if options.get("score_threshold") is None:
         options["score_threshold"] = best_threshold_of(record, path)
+    compared = registry.limit_of(runtime, record, "max_candidates")
     postprocess.warn_of_limit(f"{path}: {runtime}", limit, options["max_detections"])
+    postprocess.warn_of_candidates(f"{path}: {runtime}", compared, options.get("max_candidates"))
     return {"network": network, "spec": record.spec, "size_hw": size_hw, "runtime": runtime, **options}
 
 

@@ -75,6 +75,23 @@ def warn_of_limit(place: str, limit: int | None, wanted: int) -> None:
         log.warning("%s", SettingText(text))
 
 
+def warn_of_candidates(place: str, compared: int | None, wanted: int | None) -> None:
+    """Log a warning where the NMS in a model's graph compares fewer boxes than wanted.
+
+    Args:
+        place: the model and its runtime, for the message.
+        compared: number of boxes that the graph's NMS compares; None where it has none.
+        wanted: number of candidates wanted; None where the user gave none.
+    """
+    if compared is not None and wanted is not None and compared < wanted:
+        text = (
+            f"{place} reads a graph that ends with its own suppression, which compares the best {compared} "
+            f"boxes of a picture, and not {wanted}; export it again with {{max_candidates}} {wanted}, or "
+            "with {cut} decoded"
+        )
+        log.warning("%s", SettingText(text))
+
+
 def listed(names: Sequence[str], most: int = _NAMES_SHOWN) -> str:
     """Return names with commas between them, and their number where not all are shown."""
     more = [f"... {len(names)} in all"] if len(names) > most else []

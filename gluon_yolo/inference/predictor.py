@@ -140,7 +140,8 @@ class Predictor(BatchDetector):
             **options: arguments of the class, with these defaults: ``score_threshold``: the model's
                 ``best_threshold``, else 0.3; ``nms_threshold`` 0.45, ``nms`` ``"class"``, ``classes_only``
                 None (all), ``batch_size`` 8; ``max_detections``: that of the model's record, usually 100;
-                ``max_candidates``: 400, and eight per detection from 101 on; ``fit``: the model's own.
+                ``max_candidates``: that of the record if both are, else 400, and eight per detection from 101
+                on; ``fit``: the model's own.
 
         Raises:
             UserError: there is no model, or it is damaged.
@@ -192,6 +193,7 @@ class Predictor(BatchDetector):
 
     def _shown(self) -> dict[str, str]:
         names = ["runtime", "size_hw", "score_threshold", "nms_threshold", "nms", "max_detections"]
+        names += ["max_candidates"] if self.max_candidates else []
         names += ["tile", "overlap", "tile_whole"] if self.tile else []
         shown = {"model": repr(self.name), **{name: repr(getattr(self, name)) for name in names}}
         classes = {"class_names": self.class_names, "classes_only": self.classes_only}

@@ -103,7 +103,7 @@ class Settings:
     jsonl: bool = _field(False, "write log.jsonl: an object a line, for other programs")
     profile: int = _field(0, "steps of the first epoch to record with the engine's profiler")
     data: str | None = _field(None, "the data set: a folder or a file")
-    format: str | None = _field(None, "voc, coco, yolo, record or keras; null: found from what is there")
+    format: str | None = _field(None, "voc, coco, yolo, record, keras or wider; null: by what is there")
     dataset: str | None = _field("voc", "published data in the place of data: voc or coco")
     data_root: str | None = _field(None, "where dataset lies; null: GluonCV's place")
     train_split: str | None = _field(None, "part to train on, where names do not tell")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,8 @@ from gluon_yolo.training.config import Args, TrainConfig
 from gluon_yolo.training.resumed import TEACHER
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.weights.load import structural_parameters
+
+log = logging.getLogger("gluon_yolo")
 
 
 class Teacher(NamedTuple):
@@ -172,6 +175,10 @@ def _class_ids(teacher: str, theirs: Sequence[str], ours: Sequence[str]) -> list
     """
     spellings = Spellings()
     found = [spellings.find(name, theirs) for name in ours]
+    if len(theirs) == len(ours) == 1 and found[0] is None:  # Face and face, or any two names
+        text = "classes by another name in the teacher: %s is %s, the only class of both"
+        log.info(text, ours[0], theirs[0])
+        found = list(theirs)
     unknown = [name for name, own in zip(ours, found) if own is None]
     more = [name for name in theirs if name not in found]
     if unknown or more or len(set(found)) != len(found):

@@ -35,6 +35,7 @@ class Loaded:
         left_out: names in the file that were not loaded, each with the reason.
         fresh: names of the parameters that the file does not have.
         shared_classes: class names whose weights were copied.
+        one_class: the name in the file of the only class, where the network's only class has another name.
     """
 
     source: str
@@ -43,6 +44,7 @@ class Loaded:
     left_out: tuple[str, ...]
     fresh: tuple[str, ...]
     shared_classes: tuple[str, ...]
+    one_class: str = ""
 
     @property
     def whole(self) -> bool:
@@ -57,6 +59,8 @@ class Loaded:
             text += (
                 f", {len(self.adapted)} of the heads adapted (classes taken over: {shared}; others are fresh)"
             )
+        if self.one_class:
+            text += f", the only class, called {self.one_class} there, among them"
         if self.fresh:
             text += f", {len(self.fresh)} left fresh ({_few(self.fresh)})"
         if self.left_out:
@@ -87,7 +91,8 @@ def load_weights(
         net: the network; the weights are set on all of its devices.
         source: a ``.params`` file of this package or of GluonCV (detector or backbone), written by any of
             mxnet's functions; a file of a kind that has a reader for the network; or a model's folder.
-        partial: load what fits and report the rest, for fine-tuning; else the whole file must fit.
+        partial: load what fits and report the rest, for fine-tuning, where the only class of both may have
+            two names; else the whole file must fit.
         class_names: of the network in the file, so that classes are matched by name; None looks beside the
             file. If there are none: a file with the network's number of classes has the network's names; for
             fine-tuning, 20 classes of another program are VOC's and 80 are COCO's.
@@ -104,11 +109,16 @@ def load_weights(
     if names is not None and count is not None and len(names) != count:
         there = counted(count, "class")
         raise UserError(f"{file.path}: weights for {there}, with {counted(len(names), 'class name')} to them")
+    one_class = ""
+    if partial and names and len(names) == net.spec.num_classes == 1 and names[0] != net.spec.class_names[0]:
+        one_class, names = names[0], net.spec.class_names  # Face and face, or any two names
     report, fitting = _fit(net, file, names)
     if not report.taken:
         raise UserError(
             f"{file.path}: holds no weights of {net.zoo_name}; name the network that it came from"
         )
+    if one_class and net.class_channels.keys() & fitting.keys():
+        report = dataclasses.replace(report, one_class=one_class)
     if not partial:
         _check_whole(net, file, report, count)
     _check_form(net, file, report)

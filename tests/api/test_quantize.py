@@ -37,7 +37,9 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def done(net, data, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
-    return gluon_yolo.quantize(net, data, out, size=64, max_drop=100, name="toy", **SYMBOL)
+    return gluon_yolo.quantize(
+        net, data, out, size=64, max_drop=100, name="toy", max_candidates=300, **SYMBOL
+    )
 
 
 def without_times(text: str) -> str:
@@ -72,6 +74,7 @@ def test_it_says_what_the_command_prints_at_the_end(done, net, data, tmp_path, c
         "int8",
     ]
     words += ["--format", "symbol", "--num", "2", "--eval-num", "2", "--out", str(tmp_path / "out")]
+    words += ["--max-candidates", "300"]
     assert main(["quantize", *words]) == 0
     printed = capsys.readouterr().out
     said = str(done).replace(str(done.folder), str(tmp_path / "out"))
@@ -81,6 +84,9 @@ def test_it_says_what_the_command_prints_at_the_end(done, net, data, tmp_path, c
     ours = json.loads(done.report.read_text())
     for same in ("name", "pictures", "size_hw", "scores", "max_drop"):
         assert report[same] == ours[same]
+    for folder in (done.folder, tmp_path / "out"):
+        record = json.loads((folder / "int8" / "toy.json").read_text())
+        assert record["max_candidates"] == record["graphs"]["symbol"]["nms"]["max_candidates"] == 300
     assert list(report) == [*"model name data pictures size_hw scores max_drop seconds rows".split()]
 
 

@@ -151,6 +151,9 @@ def test_tiles(folder, monkeypatch, capsys):
     assert "a.png: 3 objects (red 2, blue 1); " in capsys.readouterr().out
     found = json.loads(Path("found.json").read_text())
     assert sorted(one["box"] for one in found) == boxes.tolist()
+    assert demo("a.png", "--tile", "110", "--max-candidates", "1") == 0
+    more = "in some tile a limit cut boxes off: raise --max-detections or --max-candidates"
+    assert f"a.png: 2 objects; {more}\n" in capsys.readouterr().out
     write_video("clip.avi", frames=2)
     assert demo("clip.avi", "--tile", "64") == 0
     for words, message in (

@@ -73,7 +73,14 @@ def test_as_many_as_are_asked_for(folder, capsys, monkeypatch):
     write_video("clip.avi", frames=3)
     assert demo("clip.avi") == 0
     assert "clip.avi: in 3 of 3 frames --max-detections 100 cut something off\n" in capsys.readouterr().out
+    assert demo("in", "--max-candidates", 40) == 0
+    compared = "10 objects of the best 40 boxes, and no more were looked at; there may be more: raise"
+    assert f"in/a.png: {compared} --max-candidates\n" in capsys.readouterr().out
+    assert demo("clip.avi", "--max-candidates", 40) == 0
+    limits = "--max-detections 100 or --max-candidates 40"
+    assert f"clip.avi: in 3 of 3 frames {limits} cut something off\n" in capsys.readouterr().out
     assert refused("in", "--max-detections", "many") and refused("in", "--max-detections", 0)
+    assert refused("in", "--max-candidates", 0)
 
 
 def test_crops(folder):

@@ -231,6 +231,16 @@ def test_what_a_limit_cut_off_is_said(data: Path, monkeypatch: Any, capsys: Any)
         assert said in printed and ("cut off" in printed) == bool(said)
         numbers = json.loads((data / "s.json").read_text())
         assert (numbers["max_detections"], numbers["nms"]) == (most, "class")
+        assert "max_candidates" not in numbers
+
+
+def test_candidates_that_cut_off_are_said(data: Path, monkeypatch: Any, capsys: Any) -> None:
+    limited = Predictor(bright_squares, SPEC, (96, 128), score_threshold=0.01, max_candidates=1)
+    monkeypatch.setattr(command, "open_predictor", lambda args: limited)
+    assert main(["eval", "--model", "m", "--data-root", str(data), "--json", str(data / "s.json")]) == 0
+    limits = "--max-detections 100 or --max-candidates 1"
+    assert f"in 3 pictures {limits} cut off detections, which score 0.900" in capsys.readouterr().out
+    assert json.loads((data / "s.json").read_text())["max_candidates"] == 1
 
 
 def test_flags_of_the_model_reach_the_predictor(data: Path, monkeypatch: Any) -> None:
@@ -243,11 +253,13 @@ def test_flags_of_the_model_reach_the_predictor(data: Path, monkeypatch: Any) ->
     monkeypatch.undo()
     monkeypatch.setattr("gluon_yolo.cli.flags.model.Predictor.load", load)
     words = ["--max-detections", "700", "--nms", "agnostic", "--nms-threshold", "0.6"]
+    words += ["--max-candidates", "5000"]
     assert main(["eval", "--model", "m", "--data-root", str(data), *words]) == 0
     assert (asked["max_detections"], asked["nms"], asked["nms_threshold"]) == (700, "agnostic", 0.6)
+    assert asked["max_candidates"] == 5000
     asked.clear()
     assert main(["eval", "--model", "m", "--data-root", str(data)]) == 0
-    assert "max_detections" not in asked and asked["nms"] == "class"
+    assert not {"max_detections", "max_candidates"} & set(asked) and asked["nms"] == "class"
 
 
 def test_scores_coco_files(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

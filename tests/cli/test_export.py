@@ -93,6 +93,25 @@ def test_more_detections_have_more_candidates(run, tmp_path, kind):
         assert (nms["max_candidates"], nms["max_detections"], record.max_detections) == (2000, 250, 250)
 
 
+@pytest.mark.parametrize(
+    ("words", "graph", "in_record"),
+    [
+        (["--max-candidates", "90"], (90, 90), 90),
+        (["--max-candidates", "5000", "--max-detections", "1000"], (5000, 1000), 5000),
+        (["--max-candidates", "8000", "--max-detections", "1000"], (8000, 1000), None),  # the usual number
+    ],
+)
+def test_candidates_are_written(run, tmp_path, words, graph, in_record):
+    """Into the graph, and into the record where they are not the usual ones; an export of the export too."""
+    assert main(["export", str(run), *words, "--out", str(tmp_path / "a")]) == 0
+    assert main(["export", str(tmp_path / "a"), "--out", str(tmp_path / "b")]) == 0
+    for folder in ("a", "b"):
+        path = tmp_path / folder / "yolo3_mobilenet0.25_custom.json"
+        nms = ModelRecord.read(path).formats["symbol"].nms
+        assert (nms["max_candidates"], nms["max_detections"]) == graph
+        assert json.loads(path.read_text()).get("max_candidates") == in_record
+
+
 def test_second_model_in_a_folder_is_named(run, tmp_path, capsys):
     """The command in the last line works."""
     for name in ("one", "two"):
@@ -114,6 +133,11 @@ def test_second_model_in_a_folder_is_named(run, tmp_path, capsys):
         (["RUN", "--precision", "float16"], "precision float16: symbol has float32 and bfloat16"),
         (["RUN", "--nms-threshold", "2"], "--nms-threshold 2.0: must lie within 0 and 1"),
         (["RUN", "--max-detections", "0"], "--max-detections 0"),
+        (["RUN", "--max-candidates", "0"], "--max-candidates 0"),
+        (
+            ["RUN", "--max-candidates", "99", "--max-detections", "100"],
+            "--max-candidates 99: fewer than --max-detections 100, which are chosen from them; give 100",
+        ),
         (["--network", "yolo3_mobilenet1.0_voc", "--weights", "RUN/weights/best.params"], "best.params"),
     ],
 )

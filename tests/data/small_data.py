@@ -9,8 +9,10 @@ import numpy as np
 
 from gluon_yolo.data.dataset import Dataset, ImageFiles, ListedImages
 from gluon_yolo.data.quality.report import DatasetReport
+from gluon_yolo.data.registry import WRITERS
 from gluon_yolo.detections import Detections
 
+MANY_CLASSES = tuple(name for name in WRITERS if name != "wider")  # formats of data with several classes
 NAMES = ("wasp", "Bee", "grey ant")  # not sorted; no object is a grey ant
 SIZES_HW = ((40, 50), (61, 333), (300, 127), (40, 50))
 TRUTHS = (
@@ -29,6 +31,13 @@ def small_data(folder: Path, names: tuple[str, ...] = NAMES) -> ImageFiles:
         image = np.full((height, width, 3), 40 * number, dtype=np.uint8)
         path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
     return ImageFiles(names, [str(path) for path in paths], SIZES_HW, TRUTHS, DatasetReport("small"))
+
+
+def one_class(data: ListedImages, name: str = "face") -> ListedImages:
+    """Return the data with all objects of one class."""
+    truths = [data.annotations(index) for index in range(len(data))]
+    truths = [truth.replace(class_ids=np.zeros_like(truth.class_ids)) for truth in truths]
+    return ImageFiles((name,), data._names, data._sizes_hw, truths, DatasetReport("one class"))
 
 
 def assert_same(found: Dataset, expected: Dataset, difficult: bool) -> None:

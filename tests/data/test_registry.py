@@ -12,12 +12,12 @@ import gluon_yolo
 from gluon_yolo.data.registry import SOURCES, WRITERS, open_source
 from gluon_yolo.errors import UserError
 from tests.data.coco.test_source import add_file, add_image, record
-from tests.data.small_data import NAMES, small_data
+from tests.data.small_data import one_class, small_data
 from tests.data.voc.test_dataset import add, add_list
 
 
 def test_every_format_is_read_written_and_named():
-    assert list(SOURCES) == list(WRITERS) == ["voc", "coco", "yolo", "record", "keras"]
+    assert list(SOURCES) == list(WRITERS) == ["voc", "coco", "yolo", "record", "keras", "wider"]
     for name in SOURCES:
         assert SOURCES[name].format == WRITERS[name].format == name
         assert SOURCES[name].accepts and SOURCES[name].title
@@ -29,9 +29,10 @@ def homes(tmp_path_factory):
     root = tmp_path_factory.mktemp("homes")
     data = small_data(root / "pictures")
     for name, kind in WRITERS.items():
-        writer = kind(root / name, NAMES)
-        writer.write("train", data)
-        writer.write("val", data)
+        written = one_class(data) if name == "wider" else data
+        writer = kind(root / name, written.class_names)
+        writer.write("train", written)
+        writer.write("val", written)
         writer.finish()
     return root
 
@@ -50,6 +51,9 @@ def homes(tmp_path_factory):
         ("record/train.rec", "record"),
         ("keras", "keras"),
         ("keras/train.txt", "keras"),
+        ("wider", "wider"),
+        ("wider/wider_face_split", "wider"),
+        ("wider/wider_face_split/wider_face_val_bbx_gt.txt", "wider"),
     ],
 )
 def test_finds_the_format(homes, path, format):
@@ -86,7 +90,7 @@ def test_a_pipe_is_refused(tmp_path, format):
 
 def test_no_such_format(tmp_path):
     with pytest.raises(
-        UserError, match="no format is called 'darknet'; there are voc, coco, yolo, record, keras"
+        UserError, match="no format is called 'darknet'; there are voc, coco, yolo, record, keras, wider"
     ):
         gluon_yolo.open_source(tmp_path, "darknet")
 

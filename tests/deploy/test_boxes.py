@@ -62,6 +62,7 @@ def check(
     """
     predictor = Predictor.load(model, runtime=sample.runtime, **thresholds)
     flags = {"score_threshold": "--threshold", "nms_threshold": "--nms", "max_detections": "--max-detections"}
+    flags["max_candidates"] = "--max-candidates"
     words = [word for name, value in thresholds.items() if name in flags for word in (flags[name], value)]
     words += ["--agnostic"] if thresholds.get("nms") == "agnostic" else []
     found = sample.detect(model, *images, *words)
@@ -176,7 +177,12 @@ def test_other_exports(sample, models, label, words, tmp_path):
 def test_limits_and_suppression_between_classes(sample, models, tmp_path):
     """More than a hundred, fewer, and what stands when any two boxes are rivals."""
     image, limits = write(tmp_path, "picture", random_image(192, 256, seed=9)), (PIXELS, SCORE)
-    for options in ({"max_detections": 300}, {"max_detections": 5}, {"nms": "agnostic"}):
+    for options in (
+        {"max_detections": 300},
+        {"max_detections": 5},
+        {"max_candidates": 60},
+        {"nms": "agnostic"},
+    ):
         options = {"score_threshold": 0.1, **options}
         check(sample, models.random(), [image], limits, f"random weights, {options}", **options)
     assert len(sample.detect(models.random(), image, "--threshold", 0.1, "--max-detections", 300)) > 150
@@ -192,3 +198,15 @@ def test_the_records_limit_and_what_it_cut_off(sample, models, tmp_path):
     assert "100 found in " in said and "the most that --max-detections 100 allows; there were more" in said
     said = sample.run(models.random(), *words, "--max-detections", 100000).stderr
     assert "allows" not in said and "compared" not in said
+
+
+def test_the_records_candidates_and_what_they_cut_off(sample, models, tmp_path):
+    """They hold with the record's limit of detections alone, as in Python."""
+    image = write(tmp_path, "picture", random_image(192, 256, seed=9))
+    few = models.changed(models.random(), f"few-{sample.runtime}", max_candidates=20)
+    words = (image, "--threshold", 0.1)
+    assert 0 < len(sample.detect(few, *words)) <= 20
+    said = sample.run(few, *words).stderr
+    assert "; only the best 20 boxes were compared, so there may be more: raise --max-candidates" in said
+    assert len(sample.detect(few, *words, "--max-candidates", 400)) == 100
+    assert len(sample.detect(few, *words, "--max-detections", 300)) > 150

@@ -42,6 +42,7 @@ def image(tmp_path):
         (("model", "picture", "--max-detections", "0"), "--max-detections 0: expected a number from 1 up"),
         (("model", "picture", "--max-detections", "-3"), "--max-detections -3: expected a number from 1 up"),
         (("model", "picture", "--max-detections", "many"), "--max-detections many: expected a number from 1"),
+        (("model", "picture", "--max-candidates", "0"), "--max-candidates 0: expected a number from 1 up"),
     ),
 )
 def test_command_line(sample, words, expected):
@@ -81,6 +82,11 @@ def edited(models, label, edit, model=None):
             "limit",
             lambda record: record.update(max_detections=0),
             "max_detections is below 1",
+        ),
+        (
+            "candidates",
+            lambda record: record.update(max_candidates=0),
+            "max_candidates is below 1",
         ),
         (
             "size",

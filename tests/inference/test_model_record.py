@@ -66,6 +66,14 @@ def test_a_record_of_before_says_nothing_of_detections(tmp_path):
     assert ModelRecord.read(tmp_path / "toy.json").max_detections == 100
 
 
+def test_candidates_are_in_the_file_where_they_are_given(tmp_path):
+    assert "max_candidates" not in RECORD.to_dict()
+    given = dataclasses.replace(RECORD, max_candidates=900)
+    given.write(tmp_path / "toy.json")
+    assert json.loads((tmp_path / "toy.json").read_text())["max_candidates"] == 900
+    assert ModelRecord.read(tmp_path / "toy.json") == given
+
+
 def test_the_best_threshold(tmp_path):
     """It is in the file where it is known; a record of before reads as one without."""
     assert "best_threshold" not in RECORD.to_dict()

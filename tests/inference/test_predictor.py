@@ -261,6 +261,18 @@ def test_what_was_trained_or_exported_for_more_gives_more(net, tmp_path):
     assert Predictor.load(tmp_path / "run", max_detections=7).max_detections == 7
     export(net, tmp_path / "out", name="toy", size_hw=SIZE_HW, suppression=NMSOptions(max_detections=150))
     assert Predictor.load(tmp_path / "out").max_detections == 150
+    assert Predictor.load(tmp_path / "out").max_candidates is None
+
+
+def test_candidates_are_the_records_where_the_detections_are(net, tmp_path):
+    """Another limit of detections has the usual candidates."""
+    numbers = NMSOptions(max_detections=150, max_candidates=500)
+    export(net, tmp_path, name="toy", size_hw=SIZE_HW, suppression=numbers)
+    predictor = Predictor.load(tmp_path)
+    assert (predictor.max_detections, predictor.max_candidates) == (150, 500)
+    assert "max_candidates=500" in repr(predictor)
+    assert Predictor.load(tmp_path, max_detections=200).max_candidates is None
+    assert Predictor.load(tmp_path, max_candidates=70).max_candidates == 70
 
 
 def test_the_threshold_with_the_best_f1(net, tmp_path):
@@ -289,6 +301,9 @@ def test_a_graph_that_lets_fewer_stand_is_told(net, tmp_path, caplog):
     export(net, tmp_path, ["symbol", "onnx"], "toy", SIZE_HW, suppression=few)
     predictor = Predictor.load(tmp_path, "onnxruntime", max_detections=50, score_threshold=0.1)
     assert "onnxruntime reads a graph that ends with its own suppression, which lets 9" in caplog.text
+    assert "compares the best" not in caplog.text
+    Predictor.load(tmp_path, "onnxruntime", max_detections=5, max_candidates=900)
+    assert "which compares the best 400 boxes of a picture, and not 900" in caplog.text
     assert "export it again with max_detections 50, or with cut decoded" in caplog.text
     found = predictor(random_image(*SIZE_HW))
     assert len(found) == 9 and predictor.left_out == (pytest.approx(found.scores[-1]),)

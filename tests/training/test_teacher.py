@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.losses.distillation import PREFIX
 from gluon_yolo.models import zoo
 from gluon_yolo.models.decode import Decode
@@ -185,6 +185,20 @@ def test_spellings_of_a_class_are_one_class(tmp_path):
     )
     teacher = open_teacher(config_of(tmp_path / "small.cfg", **files), spec_of("motorcycle", "couch"))
     assert teacher.block.class_ids == (1, 0)
+
+
+def test_the_only_class_of_both_may_have_two_names(tmp_path, caplog):
+    caplog.set_level("INFO", logger="gluon_yolo")
+    cfg = small.SMALL.replace("classes=2", "classes=1").replace("filters=14", "filters=12")
+    save(small.built(cfg, class_names=["Face"]), tmp_path, "small")
+    files = dict(
+        teacher_weights=str(tmp_path / "small.weights"), teacher_classes=str(tmp_path / "small.names")
+    )
+    teacher = open_teacher(config_of(tmp_path / "small.cfg", **files), spec_of("face"))
+    assert teacher.block.class_ids == (0,)
+    assert "classes by another name in the teacher: face is Face, the only class of both" in caplog.messages
+    with pytest.raises(SettingError, match="which does not have the teacher's Face"):
+        open_teacher(config_of(tmp_path / "small.cfg", **files), spec_of("face", "head"))
 
 
 def test_sizes_that_the_teacher_cannot_take(darknet):

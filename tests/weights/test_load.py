@@ -201,6 +201,20 @@ def test_a_run_says_its_own_class_names(tmp_path):
     np.testing.assert_array_equal(head_rows(net)[:, 5:], head_rows(first)[:, [7, 5]])
 
 
+def test_the_only_class_of_both_may_have_two_names(tmp_path):
+    first = our_net(class_names=("Face",))
+    save_run(tmp_path / "run", first)
+    net = our_net(class_names=("face",), seed=8)
+    report = load_weights(net, tmp_path / "run", partial=True)
+    assert report.whole and report.one_class == "Face"
+    assert str(report).endswith("parameters taken, the only class, called Face there, among them")
+    np.testing.assert_array_equal(head_rows(net), head_rows(first))
+    with pytest.raises(UserError, match="weights for other class names"):
+        load_weights(our_net(class_names=("face",), seed=8), tmp_path / "run")
+    backbone = load_weights(net, tmp_path / "run", partial=True, backbone_only=True)
+    assert not backbone.one_class
+
+
 def test_the_same_classes_in_another_order_are_sorted_out(tmp_path):
     first = our_net(class_names=("cat", "dog"))
     save_run(tmp_path / "run", first)

@@ -25,7 +25,7 @@ COMMANDS = {
 _LINES = "\n".join(f"  {name:9} {line}" for name, line in COMMANDS.items())
 HELP = f"""\
 Work on a data set in the format of Pascal VOC, COCO, YOLO, RecordIO or keras-yolo3's list. It is found from
-what is there; --format NAME says it.
+what is there, and so is WIDER FACE's folder; --format NAME says it.
 
 commands:
 {_LINES}

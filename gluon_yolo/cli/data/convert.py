@@ -15,7 +15,7 @@ HELP = """\
 Write a data set in another format: all of its parts for training, validation and test, called train, val and
 test, with the pictures in the same order and the classes too. Picture files are copied byte by byte, and keep
 their names; of two with one name in different folders the second gets _2. Boxes come back as they were: whole
-pixels exactly, others to a thousandth of a pixel.
+pixels exactly, others to a thousandth of a pixel; WIDER FACE's text holds whole pixels only.
 
   gluon-yolo data convert VOCdevkit --to coco voc_as_coco
   gluon-yolo data convert my_data --to yolo my_data_yolo --link

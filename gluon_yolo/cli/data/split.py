@@ -40,6 +40,7 @@ in one part. The same seed gives the same division. No picture is moved; written
   Pascal VOC  ImageSets/Main/train.txt, val.txt, test.txt
   YOLO        train.txt, val.txt, test.txt, and split.data, which names them
   COCO        annotations/instances_train.json, instances_val.json, instances_test.json
+  WIDER FACE  wider_face_split/wider_face_train_bbx_gt.txt, and of val and test
 
   gluon-yolo data split my_data
   gluon-yolo data split my_data --val 0.15 --test 0.15 --seed 7
@@ -76,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=0, metavar="S", help="another division (default: %(default)s)"
     )
     parser.add_argument(
-        "--out", metavar="DIR", help="write the lists there, with whole paths; YOLO and COCO only"
+        "--out", metavar="DIR", help="write the lists there, with whole paths; not for Pascal VOC"
     )
     parser.add_argument(
         "--force",

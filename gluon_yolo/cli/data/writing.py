@@ -73,6 +73,8 @@ def say_what_is_lost(
         ),
     }
     parts = [f"{counted(count, noun, form=',')} {why}" for (noun, why), count in lost.items() if count]
+    if source.format == "wider":
+        parts.append("the faces' blur, expression, illumination, occlusion and pose")
     if parts:
         logger.warning("not written: %s", ", ".join(parts))
     if source.settings():

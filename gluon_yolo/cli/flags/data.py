@@ -31,7 +31,8 @@ def add_data_arguments(parser: argparse.ArgumentParser, first: Any = None) -> No
     (first or group).add_argument(
         "--data",
         metavar="PATH",
-        help="your data: a folder or file in the format of Pascal VOC, COCO, YOLO, RecordIO or keras-yolo3",
+        help="your data: a folder or file in the format of Pascal VOC, COCO, YOLO, RecordIO, keras-yolo3 or "
+        "WIDER FACE",
     )
     group.add_argument("--format", choices=tuple(SOURCES), help=_FORMAT_HELP)
     group.add_argument(

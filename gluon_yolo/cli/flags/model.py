@@ -77,7 +77,7 @@ def add_network_arguments(group: Any) -> None:
 
 
 def add_threshold_arguments(group: Any, score_threshold: float | None) -> None:
-    """Declare ``--score-threshold``, with this default, ``--nms-threshold`` and ``--max-detections``."""
+    """Declare ``--score-threshold``, with this default, ``--nms-threshold`` and the two limits."""
     own = f"the model's own, with which its F1 was best in its validation, else {SHOWN_SCORE:g}"
     group.add_argument(
         "--score-threshold",
@@ -101,6 +101,11 @@ def add_threshold_arguments(group: Any, score_threshold: float | None) -> None:
     )
     most_help = "detections of a picture at most (default: the model's own, 100 where nobody said more)"
     group.add_argument("--max-detections", type=int, action=Within, least=1, metavar="K", help=most_help)
+    compared_help = (
+        "boxes of a picture that are compared for them, the best ones (default: the model's own, else 400, "
+        "and 8 K for a K above 100)"
+    )
+    group.add_argument("--max-candidates", type=int, action=Within, least=1, metavar="N", help=compared_help)
 
 
 def model_files(args: argparse.Namespace) -> dict[str, str | None]:
@@ -125,8 +130,9 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
     options["size_hw"] = parse_size(args.size) if args.size else None
     if args.fit:
         options["fit"] = Preprocess(args.fit)
-    if args.max_detections:
-        options["max_detections"] = args.max_detections
+    for name in ("max_detections", "max_candidates"):
+        if getattr(args, name):
+            options[name] = getattr(args, name)
     if getattr(args, "classes_only", None):
         options["classes_only"] = [name.strip() for name in args.classes_only.split(",") if name.strip()]
     if getattr(args, "data", None) and not (args.model or args.network):

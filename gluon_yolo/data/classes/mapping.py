@@ -19,7 +19,8 @@ logger = logging.getLogger("gluon_yolo")
 class ClassMap:
     """Converts a model's class ids, so that its detections can be compared with a data set's annotations.
 
-    A class that has another name in the model is logged.
+    A class that has another name in the model is logged. Where both have one class alone, it is the same one,
+    whatever its names.
 
     Args:
         class_names: the model's.
@@ -40,6 +41,9 @@ class ClassMap:
     ) -> None:
         spellings = spellings or Spellings()
         known = {name: spellings.find(name, class_names) for name in dataset.class_names}
+        only = ""
+        if len(class_names) == len(known) == 1 and None in known.values():  # whatever the two call it
+            known, only = dict.fromkeys(known, class_names[0]), ", the only class of both"
         unknown = [name for name, own in known.items() if own is None]
         if unknown:
             raise SettingError(
@@ -61,7 +65,7 @@ class ClassMap:
                 )
         others = [f"{name} is {own}" for name, own in known.items() if name != own]
         if others:
-            logger.info("classes by another name in %s: %s", model, ", ".join(others))
+            logger.info("classes by another name in %s: %s%s", model, ", ".join(others), only)
         self._class_ids = np.array([places.get(name, -1) for name in class_names])
         self._class_names = tuple(dataset.class_names)
 

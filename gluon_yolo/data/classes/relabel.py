@@ -60,6 +60,11 @@ class Relabelled(Dataset):
         """Whether the data set behind it is COCO's."""
         return self._dataset.is_coco
 
+    @property
+    def is_wider(self) -> bool:
+        """Whether the data set behind it is WIDER FACE's."""
+        return self._dataset.is_wider
+
     def __len__(self) -> int:
         return len(self._dataset)
 

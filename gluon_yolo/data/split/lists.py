@@ -15,6 +15,7 @@ from gluon_yolo.data.keras.source import KerasDataset
 from gluon_yolo.data.keras.writer import NAMES_FILE
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.split.coco import CocoDivider, path_from
+from gluon_yolo.data.split.wider import folder_of_texts, split_texts, standing_texts
 from gluon_yolo.data.splits import PARTS, split_role
 from gluon_yolo.data.voc.dataset import VOCDataset
 from gluon_yolo.data.voc.layout import voc_folders
@@ -94,6 +95,8 @@ def standing_lists(source: Source, out: Path | None = None) -> list[Path]:
     if source.format == "coco":
         files = files_ending(folder, ".json")
         return [file for file in files if file.name.startswith("instances_") and split_role(file.stem)]
+    if source.format == "wider":
+        return standing_texts(source.path, out)
     lists = [folder / f"{part}.txt" for part in PARTS]
     if source.format == "keras":
         return [file for file in lists if file.is_file()]
@@ -198,6 +201,17 @@ def _write_coco(source: Source, parts: Mapping[str, Members], out: Path | None) 
     return out or folder.parent
 
 
+def _write_wider(source: Source, parts: Mapping[str, Members], out: Path | None) -> Path:
+    """Write ``wider_face_train_bbx_gt.txt`` and so on, with the rows unchanged."""
+    folder = folder_of_texts(source.path, out)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = split_texts(source.path, parts, out)
+    _put_aside(standing_lists(source, out))
+    for file, text in files.items():
+        file.write_text(text, encoding="utf-8")
+    return out or (source.path if source.path.is_dir() else folder)
+
+
 def _folder(source: Source, out: Path | None) -> Path:
     """Return the folder for lists or COCO annotation files."""
     root = source.path if source.path.is_dir() else source.path.parent
@@ -225,6 +239,12 @@ def _write_lines(path: Path, lines: Iterable[str]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-_WRITERS = {"voc": _write_voc, "coco": _write_coco, "yolo": _write_yolo, "keras": _write_keras}
+_WRITERS = {
+    "voc": _write_voc,
+    "coco": _write_coco,
+    "yolo": _write_yolo,
+    "keras": _write_keras,
+    "wider": _write_wider,
+}
 FORMATS = tuple(_WRITERS)
 """The formats whose data sets are divided by files beside the pictures."""

@@ -11,6 +11,7 @@ from gluon_yolo.data.images.files import is_image
 from gluon_yolo.data.keras.lines import by_split, called_alike, has_boxes
 from gluon_yolo.data.splits import split_role
 from gluon_yolo.data.text_file import first_line, read_text, type_in_place_of_text
+from gluon_yolo.data.wider.layout import is_text
 from gluon_yolo.data.yolo.paths import is_image_list
 from gluon_yolo.errors import UserError
 
@@ -44,7 +45,7 @@ def lists_in(folder: Path) -> Lists:
     """
     files = _no_labels(folder)
     found = [file for file in files if is_image_list(file)]
-    if not found or any(map(has_boxes, files)):
+    if not found or any(has_boxes(file) or is_text(file) for file in files):
         return Lists({}, {})
     return _divided(found, called_alike(files, found))
 

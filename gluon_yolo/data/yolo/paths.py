@@ -19,6 +19,7 @@ from gluon_yolo.data.keras.lines import LISTS, has_boxes
 from gluon_yolo.data.path_finder import PathFinder, nothing_beside
 from gluon_yolo.data.quality.report import BadFile
 from gluon_yolo.data.text_file import first_line, read_text
+from gluon_yolo.data.wider.layout import is_text
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
@@ -43,8 +44,11 @@ class Listing:
 
 
 def is_image_list(path: Path) -> bool:
-    """Return whether a file is a list of images: its first line names one, and no line has boxes."""
-    if path.suffix.lower() not in LISTS or not path.is_file():
+    """Return whether a file is a list of images: its first line names one, and no line has boxes.
+
+    WIDER FACE's text, which has rows behind each image, is none by its name.
+    """
+    if path.suffix.lower() not in LISTS or not path.is_file() or is_text(path):
         return False
     line = first_line(path)
     return (is_image(line) or is_unread_image(line)) and not has_boxes(path)

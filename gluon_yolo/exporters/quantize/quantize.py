@@ -63,6 +63,7 @@ def quantize_network(
         say,
         suppression.nms_threshold,
         suppression.max_detections,
+        suppression.own_candidates,
     )
     keys, baseline = accuracy_drop.keys, accuracy_drop.baseline
     scores = ", ".join(f"{SHOWN[key]} {100 * baseline[key]:.2f}" for key in keys)

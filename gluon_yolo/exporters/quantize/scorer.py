@@ -23,6 +23,7 @@ def accuracy_drop_of(
     say: Say,
     nms_threshold: float = NMS_THRESHOLD,
     max_detections: int = USUAL_DETECTIONS,
+    max_candidates: int | None = None,
 ) -> AccuracyDrop:
     """Return the scorer of the forms of a model.
 
@@ -36,6 +37,7 @@ def accuracy_drop_of(
         say: called with each line for the user.
         nms_threshold: IoU above which NMS removes the box with the lower score of the same class.
         max_detections: the limit for one image.
+        max_candidates: pairs that enter NMS. None follows the detections.
 
     Raises:
         UserError: the images have no object, or a class that the network does not have.
@@ -46,7 +48,8 @@ def accuracy_drop_of(
             f"{scoring.report.title}: every form is held to what the model in float32 finds from a score of "
             f"{SHOWN_SCORE} on (mAP50 of the one against the other)"
         )
-        finder = Predictor(reference, spec, size_hw, SHOWN_SCORE, nms_threshold, max_detections, fitting)
+        limits = (SHOWN_SCORE, nms_threshold, max_detections)
+        finder = Predictor(reference, spec, size_hw, *limits, fitting, max_candidates=max_candidates)
         scoring = found_by(finder, scoring)
     warn_of_few(scoring)
     return AccuracyDrop(
@@ -60,4 +63,5 @@ def accuracy_drop_of(
         coco=images.coco,
         spellings=images.spellings,
         max_detections=max_detections,
+        max_candidates=max_candidates,
     )

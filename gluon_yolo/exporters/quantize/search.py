@@ -145,6 +145,7 @@ def write(
         weights=digest(request.net),
         fit=request.fit,
         max_detections=request.suppression.max_detections,
+        max_candidates=request.suppression.own_candidates,
         best_threshold=request.best_threshold,
     )
     files = {int8.kind: [f"{request.name}{ending}" for ending in ENDINGS[int8.kind]] for int8, _ in made}

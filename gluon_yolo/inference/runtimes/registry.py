@@ -218,17 +218,18 @@ def _tried(runtime: Runtime, record: ModelRecord, gpu: int | None) -> bool:
     return not runtime.for_gpus or (gpu is not None and runtime.installed and record.precision != "int8")
 
 
-def limit_of(name: str, record: ModelRecord) -> int | None:
-    """Return how many boxes per image a model's graph returns to a runtime; None for all.
+def limit_of(name: str, record: ModelRecord, name_of_limit: str = "max_detections") -> int | None:
+    """Return how many boxes per image a model's graph returns to a runtime, or compares; None for all.
 
     There is a limit where the graph ends after NMS and its earlier outputs are not available.
 
     Args:
         name: of the runtime.
         record: of the model.
+        name_of_limit: ``max_detections``, or ``max_candidates`` for the boxes that its NMS compares.
     """
     formats = [record.formats[kind] for kind in RUNTIMES[name].formats if kind in record.formats]
     if not formats or formats[0].decoded or not formats[0].nms:
         return None
-    limit = formats[0].nms.get("max_detections")
+    limit = formats[0].nms.get(name_of_limit)
     return None if limit is None else int(limit)

@@ -14,6 +14,7 @@ from gluon_yolo.data.registry import WRITERS, open_source
 from gluon_yolo.data.synthetic import generate
 from gluon_yolo.data.tiled_dataset import TiledDataset
 from gluon_yolo.data.tiles import Tiling
+from tests.data.small_data import MANY_CLASSES
 from tests.random_model import random_image
 
 
@@ -22,7 +23,7 @@ def shapes(tmp_path_factory):
     return generate(tmp_path_factory.mktemp("shapes") / "data", images=6, size_hw=(96, 144))
 
 
-@pytest.mark.parametrize("format", WRITERS)
+@pytest.mark.parametrize("format", MANY_CLASSES)
 def test_every_format_is_read_and_written(shapes, tmp_path, format, capsys):
     """What is written is what the tiles of the data are, and without errors; how to train on it is said."""
     source = open_source(shapes)

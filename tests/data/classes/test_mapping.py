@@ -32,3 +32,17 @@ def test_a_class_that_the_model_does_not_know():
     )
     with pytest.raises(UserError, match=message):
         ClassMap(names, Squares(1), "mine")
+
+
+def test_one_class_each_is_the_same(caplog):
+    caplog.set_level("INFO", logger="gluon_yolo")
+    data = Squares(1)
+    data.class_names = ("face",)
+    mapped = ClassMap(("Face",), data, "mine")
+    assert mapped(Detections(BOXES, [0, 0, 0], [0.9, 0.8, 0.7])).class_ids.tolist() == [0, 0, 0]
+    line = "classes by another name in mine: face is Face, the only class of both"
+    assert caplog.messages == [line]
+    ClassMap(("face",), data, "mine")
+    assert caplog.messages == [line]
+    with pytest.raises(UserError, match=r"the data has 1 \(face\), of which the model does not know face"):
+        ClassMap(("Face", "Head"), data)

@@ -11,13 +11,13 @@ from gluon_yolo.data.classes.select import Classes, open_parts, select
 from gluon_yolo.data.classes.spelling import Spellings
 from gluon_yolo.data.registry import WRITERS, open_source
 from tests.data.coco.test_source import add_file, add_image, record
-from tests.data.small_data import NAMES, small_data  # wasps and Bees, and no grey ant
+from tests.data.small_data import MANY_CLASSES, NAMES, small_data  # wasps and Bees, and no grey ant
 from tests.printed import refused
 
 BOTH = {"train": "train", "val": "val"}
 
 
-@pytest.fixture(scope="module", params=WRITERS)
+@pytest.fixture(scope="module", params=MANY_CLASSES)
 def source(request, tmp_path_factory):
     root = tmp_path_factory.mktemp(request.param)
     data, writer = small_data(root / "pictures"), WRITERS[request.param](root / "out", NAMES)

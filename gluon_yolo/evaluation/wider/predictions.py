@@ -1,0 +1,55 @@
+"""Predictions as WIDER FACE's official tools read them: a text file of each image, in its event's folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+from gluon_yolo.atomic_io import replacing, writing
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.detections import Detections
+from gluon_yolo.evaluation.detection_store import DetectionStore
+from gluon_yolo.evaluation.wider.ground_truth import GroundTruth
+from gluon_yolo.evaluation.wider.metric import stem_of
+
+
+def write_predictions(
+    folder: str | os.PathLike[str],
+    dataset: Dataset,
+    detections: DetectionStore,
+    ground_truth: GroundTruth | None = None,
+) -> None:
+    """Write ``EVENT/NAME.txt`` for each image: its name, the number of boxes, and a line for each of them.
+
+    Args:
+        folder: to write to; it is made when missing.
+        dataset: the images.
+        detections: of each image.
+        ground_truth: has the event of an image. None takes the folder that the image is in.
+
+    Raises:
+        NotWritten: a file cannot be written.
+    """
+    for index in range(len(dataset)):
+        stem = stem_of(dataset, index)
+        event = PurePath(dataset.name(index)).parent.name
+        if ground_truth is not None:
+            event = ground_truth.events.get(stem, event)
+        path = Path(folder) / event / f"{stem}.txt"
+        with writing(path, "name another place"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as part:
+                part.write_text("\n".join([stem, *_lines(detections[index])]) + "\n", encoding="utf-8")
+
+
+def _lines(found: Detections) -> Iterator[str]:
+    """Yield the number of boxes, and ``x y width height score`` of each, best first."""
+    assert found.scores is not None
+    yield str(len(found))
+    order = (-found.scores).argsort(kind="stable")
+    for (left, top, right, bottom), score in zip(
+        found.boxes[order].astype(float).tolist(), found.scores[order].astype(float).tolist()
+    ):
+        # Nine digits give a float32 back as it was.
+        yield " ".join(f"{value:.9g}" for value in (left, top, right - left, bottom - top, score))
