@@ -24,7 +24,7 @@ FLOORS = (
     ("detections",),
     ("nms", "mxnet_compat", "torch_compat"),
     ("parameter_io",),
-    ("graph",),
+    ("graph", "caffe"),
     ("models",),
     ("pytorch",),
     ("assigners",),
