@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gluon_yolo.api.benchmark import benchmark
     from gluon_yolo.api.evaluate import evaluate
     from gluon_yolo.api.export import export
+    from gluon_yolo.api.import_caffe import import_caffe
     from gluon_yolo.api.import_darknet import import_darknet
     from gluon_yolo.api.import_fastestv2 import import_fastestv2
     from gluon_yolo.api.quantize import quantize
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gluon_yolo.api.train import train
     from gluon_yolo.data.registry import open_source
     from gluon_yolo.detections import Detections
+    from gluon_yolo.inference.face_landmarks import FaceLandmarks
     from gluon_yolo.inference.predictor import Predictor
     from gluon_yolo.inference.preprocess import load_image
     from gluon_yolo.models.zoo import build
@@ -34,6 +36,7 @@ __all__ = [
     "Callback",
     "DetectionSpec",
     "Detections",
+    "FaceLandmarks",
     "Predictor",
     "TrainConfig",
     "__version__",
@@ -41,6 +44,7 @@ __all__ = [
     "build",
     "evaluate",
     "export",
+    "import_caffe",
     "import_darknet",
     "import_fastestv2",
     "load_image",
@@ -55,12 +59,14 @@ _HOMES = {
     "Callback": "gluon_yolo.training.callbacks.base",
     "DetectionSpec": "gluon_yolo.spec",
     "Detections": "gluon_yolo.detections",
+    "FaceLandmarks": "gluon_yolo.inference.face_landmarks",
     "Predictor": "gluon_yolo.inference.predictor",
     "TrainConfig": "gluon_yolo.training.config",
     "benchmark": "gluon_yolo.api.benchmark",
     "build": "gluon_yolo.models.zoo",
     "evaluate": "gluon_yolo.api.evaluate",
     "export": "gluon_yolo.api.export",
+    "import_caffe": "gluon_yolo.api.import_caffe",
     "import_darknet": "gluon_yolo.api.import_darknet",
     "import_fastestv2": "gluon_yolo.api.import_fastestv2",
     "load_image": "gluon_yolo.inference.preprocess",

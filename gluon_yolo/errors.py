@@ -23,6 +23,7 @@ _PIP_NAMES = {
     "mxnet": "",
     "gluoncv": "gluoncv==0.10.5.post0",
     "PIL": "Pillow",
+    "google": "protobuf",
     "bokeh": '".[report]"',
     "jinja2": '".[report]"',
     "huggingface_hub": '".[hub]"',

@@ -132,6 +132,11 @@ class DetectionSpec:
         return len(self.strides)
 
     @property
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the raw maps, as outputs of exported files."""
+        return tuple(f"raw_{level}" for level in range(self.num_levels))
+
+    @property
     def anchors_per_level(self) -> tuple[int, ...]:
         """The anchors per cell A of each level."""
         return tuple(len(level) for level in self.anchors)

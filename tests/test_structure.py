@@ -16,7 +16,7 @@ PACKAGE = ROOT / "gluon_yolo"
 # The folders of the package, and the files beside them, from the ground up: each imports from lower floors
 # and from itself only. "" is the package's face, which imports what it offers when that is asked for.
 FLOORS = (
-    ("_version", "text", "class_names", "spec", "boxes", "numpy_compat"),
+    ("_version", "text", "class_names", "spec", "landmarks", "boxes", "numpy_compat"),
     ("errors",),
     ("system", "atomic_io", "file_names", "progress", "tables", "input_size"),
     ("outputs",),
@@ -24,7 +24,7 @@ FLOORS = (
     ("detections",),
     ("nms", "mxnet_compat", "torch_compat"),
     ("parameter_io",),
-    ("graph",),
+    ("graph", "caffe"),
     ("models",),
     ("pytorch",),
     ("assigners",),

@@ -92,7 +92,7 @@ cv::Mat read_image(const std::filesystem::path& path) {
 }
 
 void write_drawn(const std::filesystem::path& path, const cv::Mat& image, const std::vector<Detection>& boxes,
-                 const std::vector<std::string>& class_names) {
+                 const std::vector<std::string>& class_names, const std::function<void(cv::Mat&)>& more) {
     cv::Mat drawn = image.clone();
     const int thick = std::max(1, std::min(image.rows, image.cols) / 250);
     for (const Detection& box : boxes) {
@@ -106,6 +106,7 @@ void write_drawn(const std::filesystem::path& path, const cv::Mat& image, const 
                     {corner.x + 2 * thick, std::max(corner.y - 3 * thick, 12 * thick)}, cv::FONT_HERSHEY_SIMPLEX,
                     0.4 * thick, colour, thick, cv::LINE_AA);
     }
+    more(drawn);
     cv::cvtColor(drawn, drawn, cv::COLOR_RGB2BGR);
     bool written = false;
     try {

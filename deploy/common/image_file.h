@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <opencv2/core.hpp>
 #include <string>
 #include <vector>
@@ -18,8 +19,9 @@ cv::Mat read_image(const std::filesystem::path& path);
 std::string drawn_ending(const std::filesystem::path& image);
 
 // Draws boxes, in the image's pixels, on an RGB image and writes it; the name's ending says the format.
+// more: draws what else there is to draw.
 // Throws UserError: the file cannot be written.
 void write_drawn(const std::filesystem::path& path, const cv::Mat& image, const std::vector<Detection>& boxes,
-                 const std::vector<std::string>& class_names);
+                 const std::vector<std::string>& class_names, const std::function<void(cv::Mat&)>& more);
 
 }  // namespace gluon_yolo

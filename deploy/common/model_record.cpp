@@ -90,21 +90,69 @@ void read_graph(const json& graphs, const std::string& format, const fs::path& f
     if (record.files.size() != 2) throw UserError("expected two files of " + format);
 }
 
-}  // namespace
-
-ModelRecord read_model_record(const fs::path& model, const std::string& format) {
-    const fs::path file = find(model);
+// Returns the record in a JSON file, of the version and the task that are asked for.
+json checked(const fs::path& file, bool landmarks) {
     const std::optional<json> content = parse(file);
     if (!content) throw UserError(file.string() + ": is no model's record (a NAME.json of `python -m gluon_yolo export`)");
     if (const auto version = content->at("format").get<int>(); version != kFormat) {
         throw UserError(file.string() + ": is of format " + std::to_string(version) + ", and this program reads " +
                         std::to_string(kFormat) + "; export the model again, or update this program");
     }
+    const bool is_landmarks = content->value("task", json("detection")) == "landmarks";
+    if (is_landmarks != landmarks) {
+        throw UserError(file.string() + (landmarks ? ": is a detector, where a network of face landmarks is expected"
+                                                   : ": is a network of face landmarks, and no detector"));
+    }
+    return *content;
+}
+
+}  // namespace
+
+LandmarkRecord read_landmark_record(const fs::path& model, const std::string& format) {
+    const fs::path file = find(model);
+    const json content = checked(file, true);
     try {
-        const json& spec = content->at("spec");
-        const json& input = content->at("input");
+        const json& spec = content.at("spec");
+        const json& reach = spec.at("reach");
+        LandmarkRecord record;
+        record.name = content.at("name").get<std::string>();
+        record.num_points = spec.at("num_points").get<std::size_t>();
+        record.height = content.at("input").at("size_hw").at(0).get<int>();
+        record.width = content.at("input").at("size_hw").at(1).get<int>();
+        record.left = reach.at(0).get<double>();
+        record.up = reach.at(1).get<double>();
+        record.right = reach.at(2).get<double>();
+        record.down = reach.at(3).get<double>();
+        record.groups = spec.at("groups").get<std::map<std::string, std::vector<int>>>();
+        for (const auto& [part, points] : record.groups) {
+            for (const int point : points) {
+                if (point < 0 || static_cast<std::size_t>(point) >= record.num_points) {
+                    throw UserError(part + ": there is no point " + std::to_string(point));
+                }
+            }
+        }
+        if (record.num_points < 1 || std::min(record.height, record.width) < 1) throw UserError("a size is below 1");
+        ModelRecord graph;
+        read_graph(content.at("graphs"), format, file.parent_path(), graph);
+        if (graph.outputs.size() != 1) throw UserError("expected one output");
+        record.output = graph.outputs.front();
+        record.files = graph.files;
+        return record;
+    } catch (const json::exception& error) {
+        throw UserError(file.string() + ": a field is missing or wrong (" + error.what() + ")");
+    } catch (const UserError& error) {
+        throw UserError(file.string() + ": " + error.what());
+    }
+}
+
+ModelRecord read_model_record(const fs::path& model, const std::string& format) {
+    const fs::path file = find(model);
+    const json content = checked(file, false);
+    try {
+        const json& spec = content.at("spec");
+        const json& input = content.at("input");
         ModelRecord record;
-        record.name = content->at("name").get<std::string>();
+        record.name = content.at("name").get<std::string>();
         record.class_names = spec.at("class_names").get<std::vector<std::string>>();
         record.height = input.at("size_hw").at(0).get<int>();
         record.width = input.at("size_hw").at(1).get<int>();
@@ -112,13 +160,13 @@ ModelRecord read_model_record(const fs::path& model, const std::string& format) 
         record.box_coding = named(kBoxCodings, spec.at("box_coding").get<std::string>(), "box_coding");
         record.score_rule = named(kScoreRules, spec.at("score_rule").get<std::string>(), "score_rule");
         record.levels = read_levels(spec);
-        const auto most = content->value("max_detections", std::int64_t{100});  // records of before do not say
+        const auto most = content.value("max_detections", std::int64_t{100});  // records of before do not say
         if (most < 1) throw UserError("max_detections is below 1");
         record.max_detections = static_cast<std::size_t>(most);
-        const auto candidates = content->value("max_candidates", std::int64_t{0});  // most records do not say
-        if (content->contains("max_candidates") && candidates < 1) throw UserError("max_candidates is below 1");
+        const auto candidates = content.value("max_candidates", std::int64_t{0});  // most records do not say
+        if (content.contains("max_candidates") && candidates < 1) throw UserError("max_candidates is below 1");
         record.max_candidates = static_cast<std::size_t>(candidates);
-        record.best_threshold = content->value("best_threshold", 0.3F);
+        record.best_threshold = content.value("best_threshold", 0.3F);
         if (!(record.best_threshold >= 0 && record.best_threshold <= 1)) {
             throw UserError("best_threshold is not within 0 and 1");
         }
@@ -126,7 +174,7 @@ ModelRecord read_model_record(const fs::path& model, const std::string& format) 
         if (std::min(record.height, record.width) < 1 || record.height % stride || record.width % stride) {
             throw UserError("size_hw is no multiple of the largest stride");
         }
-        read_graph(content->at("graphs"), format, file.parent_path(), record);
+        read_graph(content.at("graphs"), format, file.parent_path(), record);
         return record;
     } catch (const json::exception& error) {
         throw UserError(file.string() + ": a field is missing or wrong (" + error.what() + ")");

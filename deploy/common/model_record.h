@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,20 @@ struct ModelRecord {
     std::vector<std::string> decoded;          // in a symbol: its decoded boxes and scores, wherever it ends
     std::vector<std::filesystem::path> files;  // the one to open first
 };
+
+// What NAME.json says of an exported network of face landmarks, for one of its formats.
+struct LandmarkRecord {
+    std::string name;
+    std::size_t num_points;                // of a face
+    int height, width;                     // of the input, in pixels
+    double left, up, right, down;          // what is cut out about a box's middle, as shares of its width and height
+    std::map<std::string, std::vector<int>> groups;  // the points of each part of the face; none where not known
+    std::string output;                    // of the graph: x and y of each point as shares of the crop
+    std::vector<std::filesystem::path> files;  // the one to open first
+};
+
+// Reads the record of an exported network of face landmarks; arguments and errors as for read_model_record.
+LandmarkRecord read_landmark_record(const std::filesystem::path& model, const std::string& format);
 
 // Reads the record of an exported model.
 //

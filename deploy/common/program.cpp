@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kUsage = R"(usage: detect MODEL PICTURE... [--threshold T] [--nms 0.45] [--agnostic]
-              [--max-detections K] [--max-candidates N] [--draw DIR]
+              [--max-detections K] [--max-candidates N] [--draw DIR] [--landmarks POINTS]
 
 Finds objects in pictures. MODEL is a folder that `python -m gluon_yolo export` wrote, or the NAME.json in it.
 One line of JSON for each object goes to the standard output, the picture's best first, boxes in its own pixels:
@@ -32,13 +32,15 @@ One line of JSON for each object goes to the standard output, the picture's best
   --max-detections K  detections of a picture at most (default: the model's own, 100 where its record says none)
   --max-candidates N  boxes of a picture that are compared for them, the best ones (default: the model's own, else 400,
                       and 8 K for a K above 100)
+  --landmarks POINTS  find the landmarks of each face with this exported network (the sample on ncnn alone); its line
+                      of JSON then ends with "landmarks": [[x, y], ...], and they are drawn too
   --draw DIR          write the pictures with the boxes drawn on them into this folder
 
 Exit status: 0; 1 when the model or a picture could not be read, which the standard error stream tells; 2 when the
 command line is wrong.
 )";
 
-const std::set<std::string> kValued = {"--threshold", "--nms", "--max-detections", "--max-candidates", "--draw"};
+const std::set<std::string> kValued = {"--threshold", "--nms", "--max-detections", "--max-candidates", "--draw", "--landmarks"};
 
 struct UsageError : std::runtime_error {
     using std::runtime_error::runtime_error;
@@ -51,6 +53,7 @@ struct Arguments {
     bool limited = false;  // whether the command line says how many detections there may be
     bool scored = false;   // whether it says from which score on
     fs::path draw;
+    fs::path landmarks;
     bool help = false;
 };
 
@@ -101,6 +104,7 @@ Arguments parse(const std::vector<std::string>& words) {
         }
         if (word == "--max-candidates") arguments.choice.max_candidates = count(word, value);
         if (word == "--draw") arguments.draw = value;
+        if (word == "--landmarks") arguments.landmarks = value;
     }
     if (plain.size() < 2) throw UsageError("expected a model and at least one picture");
     arguments.model = plain.front();
@@ -115,10 +119,21 @@ std::string quoted(const std::string& text) {
     return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-void print(const std::string& image, const std::string& class_name, const Detection& found) {
-    std::printf("{\"image\": %s, \"class\": %s, \"score\": %s, \"box\": [%s, %s, %s, %s]}\n", quoted(image).c_str(),
+using Points = std::vector<cv::Point2f>;
+
+void print(const std::string& image, const std::string& class_name, const Detection& found, const Points* points) {
+    std::printf("{\"image\": %s, \"class\": %s, \"score\": %s, \"box\": [%s, %s, %s, %s]", quoted(image).c_str(),
                 quoted(class_name).c_str(), rounded(found.score, 1e5).c_str(), rounded(found.x1, 1e2).c_str(),
                 rounded(found.y1, 1e2).c_str(), rounded(found.x2, 1e2).c_str(), rounded(found.y2, 1e2).c_str());
+    if (points) {
+        const char* between = ", \"landmarks\": [";
+        for (const cv::Point2f& point : *points) {
+            std::printf("%s[%s, %s]", between, rounded(point.x, 1e2).c_str(), rounded(point.y, 1e2).c_str());
+            between = ", ";
+        }
+        std::fputs("]", stdout);
+    }
+    std::fputs("}\n", stdout);
 }
 
 // Where the image with its boxes goes: its own name, or name-2 and so on where images share one.
@@ -151,8 +166,8 @@ std::string limit_said(const Selection& chosen, const Choice& choice) {
 }
 
 // Finds, prints and draws one image.
-void look(const std::string& name, const ModelRecord& record, Detector& detector, const Arguments& arguments,
-          std::set<fs::path>& taken) {
+void look(const std::string& name, const ModelRecord& record, Detector& detector, const LandmarkFinder* landmarks,
+          const Arguments& arguments, std::set<fs::path>& taken) {
     using Clock = std::chrono::steady_clock;
     const cv::Mat image = read_image(name);
     const auto begin = Clock::now();
@@ -166,21 +181,37 @@ void look(const std::string& name, const ModelRecord& record, Detector& detector
     Selection chosen = detector.detect(preprocessed.pixels.data, choice);
     std::vector<Detection>& found = chosen.found;
     for (Detection& box : found) box = preprocessed.inverse(box);
+    std::vector<Points> faces;
+    for (const Detection& box : found) {
+        if (landmarks) faces.push_back(landmarks->find(image, box));
+    }
     const double spent = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
-    for (const Detection& box : found) print(name, record.class_names[static_cast<std::size_t>(box.class_id)], box);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        const std::string& class_name = record.class_names[static_cast<std::size_t>(found[i].class_id)];
+        print(name, class_name, found[i], landmarks ? &faces[i] : nullptr);
+    }
     std::fflush(stdout);
     std::fprintf(stderr, "%s: %zu found in %.1f ms%s\n", name.c_str(), found.size(), spent,
                  limit_said(chosen, choice).c_str());
     if (!arguments.draw.empty()) {
         const fs::path result = result_of(arguments, name, taken);
-        write_drawn(result, image, found, record.class_names);
+        const auto points = [&](cv::Mat& drawn) {
+            for (const Points& face : faces) landmarks->draw(drawn, face);
+        };
+        write_drawn(result, image, found, record.class_names, points);
         std::fprintf(stderr, "%s: drawn -> %s\n", name.c_str(), result.c_str());
     }
 }
 
-int detect(const Arguments& arguments, const std::string& format, const Opener& open) {
+int detect(const Arguments& arguments, const std::string& format, const Opener& open,
+           const LandmarkOpener& open_landmarks) {
     const ModelRecord record = read_model_record(arguments.model, format);
     const std::unique_ptr<Detector> detector = open(record);
+    std::unique_ptr<LandmarkFinder> landmarks;
+    if (!arguments.landmarks.empty()) {
+        const LandmarkRecord points = read_landmark_record(arguments.landmarks, format);
+        landmarks = std::make_unique<LandmarkFinder>(points, open_landmarks(points));
+    }
     std::error_code failed;
     if (!arguments.draw.empty()) fs::create_directories(arguments.draw, failed);
     if (failed) throw UserError(arguments.draw.string() + ": cannot be made (" + failed.message() + ")");
@@ -188,7 +219,7 @@ int detect(const Arguments& arguments, const std::string& format, const Opener& 
     int status = 0;
     for (const std::string& name : arguments.images) {
         try {
-            look(name, record, *detector, arguments, taken);
+            look(name, record, *detector, landmarks.get(), arguments, taken);
         } catch (const UserError& error) {
             std::fprintf(stderr, "error: %s\n", error.what());
             status = 1;
@@ -202,14 +233,18 @@ int detect(const Arguments& arguments, const std::string& format, const Opener& 
 
 }  // namespace
 
-int run(int argc, char** argv, const std::string& format, const Opener& open) {
+int run(int argc, char** argv, const std::string& format, const Opener& open,
+        const LandmarkOpener& open_landmarks) {
     try {
         const Arguments arguments = parse({argv + 1, argv + argc});
         if (arguments.help) {
             std::fputs(kUsage, stdout);
             return 0;
         }
-        return detect(arguments, format, open);
+        if (!arguments.landmarks.empty() && !open_landmarks) {
+            throw UsageError("--landmarks: the sample on ncnn has this flag, and this one does not");
+        }
+        return detect(arguments, format, open, open_landmarks);
     } catch (const UsageError& error) {
         std::fprintf(stderr, "error: %s\n%s", error.what(), kUsage);
         return 2;

@@ -12,7 +12,7 @@
 set -euo pipefail
 
 # What gluon_yolo/exporters/ncnn/ops.py and layers.py write; the last line is what ncnn itself adds to these.
-LAYERS="binaryop clip concat convolution convolutiondepthwise crop elu input interp pooling relu reshape scale
+LAYERS="binaryop clip concat convolution convolutiondepthwise crop elu input interp pooling prelu relu reshape scale
     shufflechannel sigmoid softplus split tanh
     cast flatten innerproduct packing padding"
 

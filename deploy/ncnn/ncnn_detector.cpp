@@ -7,24 +7,28 @@
 
 namespace gluon_yolo {
 
-NcnnDetector::NcnnDetector(const ModelRecord& record, int threads) : record_(record) {
-    if (record.cut != "raw" || record.outputs.size() != record.levels.size()) {
-        throw UserError(record.name + ": ends at \"" + record.cut + "\", and this program takes ncnn graphs cut raw");
-    }
-    if (threads > 0) net_.opt.num_threads = threads;
+void load_net(ncnn::Net& net, const std::vector<std::filesystem::path>& files, int threads) {
+    if (threads > 0) net.opt.num_threads = threads;
     // Single precision as in training. On ARM, half precision is about twice as fast: leave these at ncnn's defaults.
-    net_.opt.use_fp16_packed = false;
-    net_.opt.use_fp16_storage = false;
-    net_.opt.use_fp16_arithmetic = false;
-    const std::filesystem::path &param = record.files[0], &weights = record.files[1];
+    net.opt.use_fp16_packed = false;
+    net.opt.use_fp16_storage = false;
+    net.opt.use_fp16_arithmetic = false;
+    const std::filesystem::path &param = files[0], &weights = files[1];
     for (const auto& file : {param, weights}) {
         if (!std::filesystem::is_regular_file(file)) {
             throw UserError(file.string() + ": no such file; write it with `python -m gluon_yolo export --format ncnn" +
                             " --out FOLDER RUN`");
         }
     }
-    if (net_.load_param(param.c_str()) != 0) throw UserError(param.string() + ": damaged, or no file of ncnn's");
-    if (net_.load_model(weights.c_str()) != 0) throw UserError(weights.string() + ": damaged, or of another model");
+    if (net.load_param(param.c_str()) != 0) throw UserError(param.string() + ": damaged, or no file of ncnn's");
+    if (net.load_model(weights.c_str()) != 0) throw UserError(weights.string() + ": damaged, or of another model");
+}
+
+NcnnDetector::NcnnDetector(const ModelRecord& record, int threads) : record_(record) {
+    if (record.cut != "raw" || record.outputs.size() != record.levels.size()) {
+        throw UserError(record.name + ": ends at \"" + record.cut + "\", and this program takes ncnn graphs cut raw");
+    }
+    load_net(net_, record.files, threads);
 }
 
 Selection NcnnDetector::detect(const std::uint8_t* rgb, const Choice& choice) {

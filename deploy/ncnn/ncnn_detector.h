@@ -4,10 +4,17 @@
 
 #include <net.h>
 
+#include <filesystem>
+#include <vector>
+
 #include "../common/detector.h"
 #include "../common/model_record.h"
 
 namespace gluon_yolo {
+
+// Reads NAME.param and NAME.bin into a network that computes with so many threads; 0 is ncnn's own choice.
+// Throws UserError: a file is missing or damaged.
+void load_net(ncnn::Net& net, const std::vector<std::filesystem::path>& files, int threads);
 
 // Several threads may call one detector: each call has an extractor of its own.
 class NcnnDetector : public Detector {

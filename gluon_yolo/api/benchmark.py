@@ -20,10 +20,10 @@ from gluon_yolo.exporters.benchmark.result import Benchmark, Row
 from gluon_yolo.exporters.quantize.data import Amount, Images, open_images, read
 from gluon_yolo.exporters.quantize.quantized import SHOWN
 from gluon_yolo.exporters.quantize.scorer import Say, accuracy_drop_of
-from gluon_yolo.exporters.source_model import Model, PathLike, load_model
+from gluon_yolo.exporters.source_model import Model, PathLike, check_detector, load_model
 from gluon_yolo.inference.model_files import find_model_record
 from gluon_yolo.inference.model_path import read_model
-from gluon_yolo.inference.model_record import ModelRecord
+from gluon_yolo.inference.model_record import DETECTION, ModelRecord
 from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.inference.runtimes.base import check_size
 from gluon_yolo.inference.runtimes.base import threads as usual_threads
@@ -184,6 +184,7 @@ def _forms(
     path = getattr(model, "folder", model)
     if isinstance(path, (str, os.PathLike)):
         record, file = read_model(Path(path))
+        record.expect(DETECTION, path)
         if not record.is_run:
             check_size(size_hw or record.size_hw, record.spec)
             if precision is not None:
@@ -195,6 +196,7 @@ def _forms(
             return record, forms_of(file, record, runtimes), images
     precisions = _precisions(precision, asked is not None)
     source = load_model(model, size_hw=size_hw)
+    check_detector(source)
     check_size(source.size_hw, source.net.spec)
     images = None if asked is None else open_images(asked, source.net.spec.class_names, amount)
     if images is not None:

@@ -21,7 +21,7 @@ from gluon_yolo.exporters.quantize.quantized import Quantized
 from gluon_yolo.exporters.quantize.scorer import Say
 from gluon_yolo.exporters.quantize.search import BEST
 from gluon_yolo.exporters.request import Request, checked_name
-from gluon_yolo.exporters.source_model import Model, PathLike, SourceModel, load_model
+from gluon_yolo.exporters.source_model import Model, PathLike, SourceModel, check_detector, load_model
 from gluon_yolo.inference.runtimes.base import import_package
 from gluon_yolo.input_size import Size, parse_size
 from gluon_yolo.nms import LEAST_SCORE, NMS_THRESHOLD
@@ -122,6 +122,7 @@ def quantize(
         import_package(package)
     with locked_folder(Path(out)):
         source = load_model(model, weights, classes, size_hw)
+        check_detector(source)
         if isinstance(data, (str, os.PathLike)):
             asked = DataRequest(
                 data=os.fspath(data),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Union, cast
+from typing import TYPE_CHECKING, Any, Union, cast
 
 from gluon_yolo.api.model import Trained, path_of
 from gluon_yolo.errors import SettingError, UserError
-from gluon_yolo.inference.model_files import names_model
+from gluon_yolo.inference.model_files import names_model, weights_of
 from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.input_size import Size, parse_size
+from gluon_yolo.landmarks import TASK, LandmarkSpec
+from gluon_yolo.text import size_word
 
 if TYPE_CHECKING:
     from gluon_yolo.models.detector import DetectionNetwork
@@ -60,12 +62,16 @@ def summary(
         if names is not None:
             raise SettingError("{classes}: a network in memory has its classes; build another one")
     size_hw = size_hw or own_size_hw
-    if any(side % net.spec.max_stride for side in size_hw):
+    if isinstance(net.spec, LandmarkSpec):
+        if size is not None and size_hw != net.spec.size_hw:
+            raise SettingError(f"{{size}}: a landmark network takes {size_word(net.spec.size_hw)} alone")
+        size_hw = net.spec.size_hw
+    elif any(side % net.spec.max_stride for side in size_hw):
         raise SettingError(f"{{size}}: expected multiples of {net.spec.max_stride}, got {size}")
     return summarize(net, size_hw)
 
 
-def _build(network: str, class_names: tuple[str, ...] | None) -> tuple[DetectionNetwork, tuple[int, int]]:
+def _build(network: str, class_names: tuple[str, ...] | None) -> tuple[Any, tuple[int, int]]:
     """Return a network without weights, and its input size (height, width) in pixels.
 
     Args:
@@ -82,6 +88,10 @@ def _build(network: str, class_names: tuple[str, ...] | None) -> tuple[Detection
         record, file = read_model(path)
         if not record.is_run:
             raise UserError(f"{path}: is an exported graph; name the run or the network that it came from")
+        if record.task == TASK:
+            from gluon_yolo.weights.caffe_model import load_written
+
+            return load_written(record, file.parent, weights_of(path)), record.size_hw
         known = find_architecture(record.network, file.parent)
         spec = record.spec
         return known.rebuild(spec, class_names), record.size_hw

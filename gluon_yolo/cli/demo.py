@@ -14,7 +14,7 @@ import numpy as np
 from gluon_yolo.cli.calling import message, typed
 from gluon_yolo.cli.demo_labels import DATASET, LabelledImages
 from gluon_yolo.cli.demo_outputs import Outputs, add_output_arguments, output_folders
-from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, summary
+from gluon_yolo.cli.demo_results import Found, found_points, limit_note, milliseconds, summary, with_points
 from gluon_yolo.cli.demo_video import look_at_video
 from gluon_yolo.cli.demo_written import Written
 from gluon_yolo.cli.flags.model import add_model_arguments, model_files, open_predictor
@@ -31,6 +31,7 @@ from gluon_yolo.progress.heartbeat import HEARTBEAT
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
+    from gluon_yolo.inference.face_landmarks import FaceLandmarks
     from gluon_yolo.inference.predictor import Predictor
 
 HELP = """\
@@ -43,6 +44,7 @@ source could not be read, or its result not written.
   gluon-yolo demo --model exported street.jpg more_pictures/ 'day*/*.png'
   gluon-yolo demo --model runs/cells clip.mp4 --json found.json
   gluon-yolo demo --model exported 0 --frames 300
+  gluon-yolo demo --model faces --landmarks points people.jpg --json found.json
   gluon-yolo demo --model exported aerial.tif --tile 640 --overlap 0.2
   gluon-yolo demo --model exported rtsp://USER:PASSWORD@10.0.0.9/live --classes-only person,dog --save-crops
 """
@@ -57,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help=sources_help)
     add_model_arguments(parser)
     add_tile_arguments(parser)
+    landmarks_help = (
+        "a network of face landmarks, exported or imported by `import caffe`: its points are found in each "
+        "box and drawn; the model is then one that finds faces"
+    )
+    parser.add_argument("--landmarks", metavar="DIR", help=landmarks_help)
     only_help = "look for these classes alone; the others take no part"
     parser.add_argument("--classes-only", metavar="NAME,NAME", help=only_help)
     data_help = "Yolo-FastestV2's .data file, which says all of the model but its --weights"
@@ -96,11 +103,12 @@ def run(args: argparse.Namespace) -> int:
     found = Found(Path(args.json) if args.json else None)
     looked: list[Path] = []
     with saying(lambda: f"demo, {_until_then(args, len(sources), looked, found, written)}"):
+        landmarks = _landmarks(args)
         predictor = open_predictor(args)
         # The first call plans the network's memory; no image's time should include this.
         batch = 1 if predictor.tile is None else predictor.batch_size
         predictor.detect_batch(np.zeros((batch, *predictor.size_hw, 3), dtype=np.uint8))
-        if first := _first_line(args, predictor):
+        if first := _first_line(args, predictor, landmarks):
             print(first)
         for note in left_out_of(args.sources):
             print(f"note: {note}", file=sys.stderr)
@@ -108,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
             print(typed(f"error: {problem}"), file=sys.stderr)
         failed, unwritten = len(problems), 0
         labelled = LabelledImages(out, args.save_labels, predictor.class_names)
-        outputs = _outputs(args, predictor, names, written, labelled)
+        outputs = _outputs(args, predictor, names, written, labelled, landmarks)
         with found, labelled:
             for source in sources:
                 try:
@@ -136,12 +144,28 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _first_line(args: argparse.Namespace, predictor: Predictor) -> str:
+def _landmarks(args: argparse.Namespace) -> FaceLandmarks | None:
+    """Return the landmark network that the arguments name, after a first call, which plans its memory."""
+    if not args.landmarks:
+        return None
+    from gluon_yolo.inference.face_landmarks import FaceLandmarks
+
+    runtime = FaceLandmarks.runtime_for(args.landmarks, args.runtime)
+    network = FaceLandmarks.load(args.landmarks, runtime, args.gpu, args.remeasure)
+    network.raw(np.zeros((1, *network.spec.size_hw, 3), np.uint8))
+    return network
+
+
+def _first_line(
+    args: argparse.Namespace, predictor: Predictor, landmarks: FaceLandmarks | None = None
+) -> str:
     """Return the runtime, and the score threshold where it is the model's own; empty if there is neither."""
     parts = [f"runtime: {predictor.runtime}"] if predictor.runtime else []
     if args.score_threshold is None and predictor.score_threshold != SHOWN_SCORE:
         shown = f"score > {predictor.score_threshold:.3f}"
         parts.append(f"{shown}, with which F1 was best in its validation; --score-threshold for another")
+    if landmarks is not None:
+        parts.append(f"{landmarks.spec.num_points} landmarks of each object, runtime: {landmarks.runtime}")
     return "; ".join(parts)
 
 
@@ -156,6 +180,7 @@ def _outputs(
     names: ResultNames,
     written: Written,
     labelled: LabelledImages,
+    landmarks: FaceLandmarks | None = None,
 ) -> Outputs:
     """Return the object that draws and writes, as the arguments request."""
     return Outputs(
@@ -169,6 +194,7 @@ def _outputs(
         line_width=args.line_width,
         written=written,
         labelled=labelled,
+        landmarks=landmarks,
     )
 
 
@@ -196,11 +222,12 @@ def look_at_image(predictor: Predictor, source: Source, result: Path, found: Fou
     with named(source.name):
         detections = predictor(image)
     timings = {**predictor.timings, "preprocess": reading + predictor.timings["preprocess"]}
-    outputs.write_drawing(result, image, detections)
+    points = found_points(outputs.landmarks, image, detections, timings)
+    outputs.write_drawing(result, image, detections, points)
     outputs.write_beside(result, image, detections, source=source)
     objects = summary(Counter(detections.class_ids.tolist()), predictor.class_names)
     print(f"{source.name}: {objects}; {milliseconds(timings)} -> {result}")
     HEARTBEAT.heard()
     if note := limit_note(len(detections), predictor):
         print(f"{source.name}: {note}")
-    found.add(detections.records(source.name))
+    found.add(with_points(detections.records(source.name), points))

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,11 +18,15 @@ from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.detections import Detections
 from gluon_yolo.drawing.crops import class_folders, write_crops
 from gluon_yolo.drawing.draw import draw
+from gluon_yolo.drawing.landmarks import draw_landmarks
 from gluon_yolo.drawing.write import write_image
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.detections_text import format_predictions
 from gluon_yolo.inference.inputs import ResultNames, Source
 from gluon_yolo.outputs import make_folder
+
+if TYPE_CHECKING:
+    from gluon_yolo.inference.face_landmarks import FaceLandmarks
 
 CROPS, LABELS, NAMES = "crops", "labels", "classes.names"
 
@@ -34,7 +38,8 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", default="demo_out", metavar="DIR", help="results go there (default: %(default)s)"
     )
     json_help = (
-        'write a list of {"image", "class", "score", "box": [x1, y1, x2, y2]}, boxes in the picture\'s pixels'
+        'write a list of {"image", "class", "score", "box": [x1, y1, x2, y2]}, boxes in the picture\'s '
+        'pixels; with --landmarks also "landmarks": [[x, y], ...]'
     )
     group.add_argument("--json", metavar="FILE", help=json_help)
     crops_help = f"write each object as a picture of its own, DIR/{CROPS}/CLASS/NAME_NUMBER"
@@ -93,6 +98,7 @@ class Outputs:
         line_width: of the boxes, in pixels. None chooses it by the size of the image.
         written: notes the written files. None makes one for the folder of all results.
         labelled: gets each image with its detections. None collects none.
+        landmarks: finds points in each detection. None finds none.
     """
 
     def __init__(
@@ -107,7 +113,9 @@ class Outputs:
         line_width: int | None = None,
         written: Written | None = None,
         labelled: LabelledImages | None = None,
+        landmarks: FaceLandmarks | None = None,
     ) -> None:
+        self.landmarks = landmarks
         self._labelled = labelled
         self._class_names, self._names, self._out = class_names, names, out
         self._written = written or Written(out)
@@ -116,18 +124,23 @@ class Outputs:
         self._folders = class_folders(class_names)
         self._named = False
 
-    def drawn(self, image: np.ndarray, found: Detections) -> np.ndarray:
-        """Return a copy of an image with its detections."""
-        return draw(image, found, self._class_names, **self._style)
+    def drawn(self, image: np.ndarray, found: Detections, points: np.ndarray | None = None) -> np.ndarray:
+        """Return a copy of an image with its detections, and with the landmarks in them."""
+        canvas = draw(image, found, self._class_names, **self._style)
+        if points is None or self.landmarks is None:
+            return canvas
+        return draw_landmarks(canvas, points, self.landmarks.spec.groups)
 
-    def write_drawing(self, result: Path, image: np.ndarray, found: Detections) -> None:
+    def write_drawing(
+        self, result: Path, image: np.ndarray, found: Detections, points: np.ndarray | None = None
+    ) -> None:
         """Write the drawing of an image.
 
         Raises:
             UserError: it cannot be written.
         """
         make_folder("--out", result.parent)
-        write_image(result, self.drawn(image, found))
+        write_image(result, self.drawn(image, found, points))
         self._written.note(result)
 
     def note_video(self, result: Path) -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
+import numpy as np
+
 from gluon_yolo.atomic_io import replacing, writing
+from gluon_yolo.detections import Detections
 from gluon_yolo.nms import candidates_for
 from gluon_yolo.outputs import make_folder
 from gluon_yolo.tables import json_lines
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
+    from gluon_yolo.inference.face_landmarks import FaceLandmarks
     from gluon_yolo.inference.predictor import Predictor
 
 Record = dict[str, Any]
@@ -79,7 +84,35 @@ def _named(predictor: Predictor) -> str:
 def milliseconds(timings: dict[str, float]) -> str:
     """Return a predictor's timings as text."""
     names = {"preprocess": "pre-process", "network": "network", "postprocess": "post-process"}
+    names.update({"landmarks": "landmarks"} if "landmarks" in timings else {})
     return ", ".join(f"{name} {timings[part]:.1f} ms" for part, name in names.items())
+
+
+def found_points(
+    landmarks: FaceLandmarks | None, image: np.ndarray, found: Detections, timings: dict[str, float]
+) -> np.ndarray | None:
+    """Return the landmarks in each detection, (N, P, 2); None without a landmark network.
+
+    Args:
+        landmarks: the network.
+        image: (H, W, 3) uint8 RGB.
+        found: detections in its pixels.
+        timings: gets the duration in milliseconds as ``landmarks``.
+    """
+    if landmarks is None:
+        return None
+    begin = time.perf_counter()
+    points = landmarks(image, found)
+    timings["landmarks"] = (time.perf_counter() - begin) * 1e3
+    return points
+
+
+def with_points(records: Sequence[Record], points: np.ndarray | None) -> Sequence[Record]:
+    """Return records of detections with their ``landmarks``, ``[[x, y], ...]``, where there are any."""
+    if points is None:
+        return records
+    faces = np.round(points.astype(float), 2).tolist()
+    return [{**record, "landmarks": face} for record, face in zip(records, faces)]
 
 
 class Found:

@@ -12,7 +12,15 @@ import numpy as np
 from tqdm import tqdm
 
 from gluon_yolo.cli.demo_outputs import Outputs
-from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, summary, video_limit_note
+from gluon_yolo.cli.demo_results import (
+    Found,
+    found_points,
+    limit_note,
+    milliseconds,
+    summary,
+    video_limit_note,
+    with_points,
+)
 from gluon_yolo.detections import Detections
 from gluon_yolo.inference.frames import RECONNECT, ahead_of, open_video
 from gluon_yolo.inference.inputs import Source
@@ -62,16 +70,17 @@ def look_at_video(
     # Only counts, no list of detections: a stream may have no end.
     count = 0
     classes: Counter[int] = Counter()
-    totals = dict.fromkeys(predictor.timings, 0.0)
+    parts = (*predictor.timings, *(["landmarks"] if outputs.landmarks is not None else []))
+    totals = dict.fromkeys(parts, 0.0)
     names, limited, ending = predictor.class_names, 0, ""
     with open_video(source, reconnect, timeout, _warn) as video:
         total = frames if video.frames is None else min(frames or video.frames, video.frames)
         try:
             with VideoWriter(result, video.fps) as writer, Bar(total, source.name, "frame") as bar:
 
-                def write(item: tuple[int, np.ndarray, Detections]) -> None:
-                    number, frame, detections = item
-                    writer.write(outputs.drawn(frame, detections))
+                def write(item: tuple[int, np.ndarray, Detections, np.ndarray | None]) -> None:
+                    number, frame, detections, points = item
+                    writer.write(outputs.drawn(frame, detections, points))
                     outputs.write_beside(result, frame, detections, number)
 
                 begin = time.perf_counter()
@@ -79,14 +88,17 @@ def look_at_video(
                     with ahead_of(video, frames) as ahead, WriteBehind(write) as behind:
                         for number, frame in enumerate(ahead):
                             detections = predictor(frame)
+                            timings = dict(predictor.timings)
+                            points = found_points(outputs.landmarks, frame, detections, timings)
                             limited += bool(limit_note(len(detections), predictor))
                             if number == 0:
                                 make_folder("--out", result.parent)
-                            behind.put((number, frame, detections))
-                            found.add(detections.records(source.name, frame=number))
+                            behind.put((number, frame, detections, points))
+                            records = detections.records(source.name, frame=number)
+                            found.add(with_points(records, points))
                             classes.update(detections.class_ids.tolist())
                             count = number + 1
-                            totals = {part: totals[part] + spent for part, spent in predictor.timings.items()}
+                            totals = {part: totals[part] + spent for part, spent in timings.items()}
                             bar.update()
                 except KeyboardInterrupt:
                     if not source.live or not count:

@@ -9,14 +9,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.exporters.exported import Exported
+from gluon_yolo.exporters.exported_landmarks import ExportedLandmarks
 from gluon_yolo.exporters.model_dir import origin_of
 from gluon_yolo.exporters.request import NMSOptions, Request, checked_name, digest
 from gluon_yolo.exporters.staging import staged
 from gluon_yolo.inference.exported_format import CUTS, ENDINGS
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.base import import_package
+from gluon_yolo.landmarks import LandmarkSpec
+from gluon_yolo.models.caffe.network import CaffeNetwork
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.progress.bar import counting
 from gluon_yolo.text import did_you_mean
@@ -60,7 +63,7 @@ FORMATS: Mapping[str, Format] = {
 
 
 def export(
-    net: DetectionNetwork,
+    net: DetectionNetwork | CaffeNetwork,
     out_dir: str | os.PathLike[str],
     formats: Sequence[str] = ("symbol",),
     name: str | None = None,
@@ -102,6 +105,8 @@ def export(
         MissingDependency: a package that a format needs is not installed.
         WrongResults: an exported model does not give the network's results.
     """
+    if isinstance(net.spec, LandmarkSpec):
+        cut = _whole(formats, cut, fixed_batch)
     _check(formats, cut, precision, fuse, fixed_batch)
     numbers = suppression or NMSOptions()
     size_hw = (int(size_hw[0]), int(size_hw[1]))
@@ -126,7 +131,8 @@ def export(
             coming.formats[kind], parities[kind] = _writer(kind).write(request, coming.aside)
     folder = Path(out_dir)
     path = folder / f"{request.name}.json" if any(kind in ENDINGS for kind in formats) else None
-    return Exported(
+    result = ExportedLandmarks if isinstance(net.spec, LandmarkSpec) else Exported
+    return result(
         folder,
         path,
         files,
@@ -141,6 +147,22 @@ def export(
         fixed_batch=fixed_batch,
         fixed=tuple(kind for kind in formats if fixed_batch and FORMATS[kind].fixable),
     )
+
+
+def _whole(formats: Sequence[str], cut: str | None, fixed_batch: int | None) -> str:
+    """Return the one cut of a landmark network, whose files end at its points.
+
+    Raises:
+        UserError: another cut is asked for, a fixed size, or a format for detectors.
+    """
+    if cut not in (None, "raw"):
+        raise SettingError(f"{{cut}} {cut}: a landmark network has no boxes; leave {{cut}} away")
+    if fixed_batch is not None:
+        raise SettingError("{fixed_size}: a landmark network has one size already; leave {fixed_size} away")
+    for kind in formats:
+        if kind in FORMATS and "raw" not in FORMATS[kind].cuts:
+            raise SettingError(f"{{format}} {kind}: is for detectors, and this is a landmark network")
+    return "raw"
 
 
 def _writer(kind: str) -> ModuleType:

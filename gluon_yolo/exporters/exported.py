@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.exporters.verify import Parity
 from gluon_yolo.inference.model_files import find_model_record
 from gluon_yolo.inference.predictor import Predictor
-from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.tables import html_table
 from gluon_yolo.text import counted
 
@@ -40,12 +38,12 @@ class Exported:
     folder: Path
     record: Path | None
     files: Mapping[str, tuple[str, ...]]
-    parities: Mapping[str, Parity]
+    parities: Mapping[str, Any]
     kept: tuple[str, ...]
     removed: tuple[str, ...]
     reason: str
     network: str
-    spec: DetectionSpec
+    spec: Any
     size_hw: tuple[int, int]
     precision: str
     fixed_batch: int | None = None

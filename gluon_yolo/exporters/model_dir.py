@@ -20,14 +20,17 @@ from gluon_yolo.file_names import BEST_WEIGHTS
 from gluon_yolo.inference.model_files import weights_of
 from gluon_yolo.inference.model_record import RUN_RECORD, ModelRecord
 from gluon_yolo.inference.runtimes.mxnet import from_record, read_parameters
+from gluon_yolo.landmarks import TASK as LANDMARKS
+from gluon_yolo.landmarks import LandmarkSpec
 from gluon_yolo.models.build import find_architecture
+from gluon_yolo.models.caffe.network import CaffeNetwork
 from gluon_yolo.models.darknet.network import CFG
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.weights.darknet_header import Header
 
 
-def check_same(net: DetectionNetwork, again: DetectionNetwork, size_hw: tuple[int, int]) -> None:
+def check_same(net: Any, again: Any, size_hw: tuple[int, int]) -> None:
     """Run two networks on a random image and compare their raw maps.
 
     Args:
@@ -83,6 +86,8 @@ def load(record: ModelRecord, folder: Path) -> DetectionNetwork:
         UserError: the model has no float32 symbol, its weights are folded, or a file is missing or damaged.
     """
     advice = "export the run that it came from"
+    if record.task == LANDMARKS:
+        raise UserError(f"{folder}: is an exported landmark network; export the imported model that it is of")
     if "symbol" not in record.formats or record.precision != "float32":
         held = f"{', '.join(record.formats)} in {record.precision}"
         raise UserError(f"{folder}: holds {held}, of which no network can be made again; {advice}")
@@ -109,7 +114,7 @@ def _build(record: ModelRecord) -> DetectionNetwork:
 
 
 def write_folder(
-    net: DetectionNetwork,
+    net: DetectionNetwork | CaffeNetwork,
     out_dir: str | os.PathLike[str],
     size_hw: tuple[int, int],
     fit: str = "resize",
@@ -135,9 +140,9 @@ def write_folder(
             weights are damaged.
         RuntimeError: the network that was read back is not the same.
     """
-    stride = net.spec.max_stride
-    if any(side % stride for side in size_hw):
-        size = "x".join(map(str, size_hw))
+    spec = net.spec
+    if not isinstance(spec, LandmarkSpec) and any(side % spec.max_stride for side in size_hw):
+        size, stride = "x".join(map(str, size_hw)), spec.max_stride
         raise SettingError(f"{{size}} {size}: both sides must be multiples of {stride} for {net.zoo_name}")
     folder = Path(out_dir)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +15,12 @@ from gluon_yolo.data.transforms.view import resize
 from gluon_yolo.exporters.ir.graph import InferenceGraph
 from gluon_yolo.exporters.ir.read_symbol import read_network
 from gluon_yolo.exporters.verify import Reference
+from gluon_yolo.exporters.verify_points import PointReference
 from gluon_yolo.file_names import check_name, made_name
 from gluon_yolo.inference.exported_format import ExportedFormat
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.base import check_size
+from gluon_yolo.landmarks import LandmarkSpec
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.nms import LEAST_SCORE, NMS_THRESHOLD, USUAL_DETECTIONS, candidates_for
 from gluon_yolo.weights.darknet_header import Header
@@ -102,12 +105,14 @@ class Request:
         return read_network(self.net)
 
     @cached_property
-    def reference(self) -> Reference:
-        """The network's results on the images of the verification; computed once.
+    def reference(self) -> Any:
+        """The network's results on the images of the verification, of boxes or of points; computed once.
 
         Raises:
             UserError: they are not finite.
         """
+        if isinstance(self.net.spec, LandmarkSpec):
+            return PointReference(self.net, trial_images(self.size_hw))
         return Reference(self.net, trial_images(self.size_hw))
 
     def of(self, graph: InferenceGraph) -> Request:
@@ -118,9 +123,7 @@ class Request:
 
     def raw(self, *files: str) -> ExportedFormat:
         """Return the entry of a format whose files end at the raw maps."""
-        return ExportedFormat(
-            files, "raw", tuple(f"raw_{level}" for level in range(self.net.spec.num_levels))
-        )
+        return ExportedFormat(files, "raw", self.net.spec.output_names)
 
 
 def checked_name(net: DetectionNetwork, name: str | None, size_hw: tuple[int, int]) -> str:

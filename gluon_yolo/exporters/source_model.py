@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, Union
 
 from gluon_yolo.data.classes.read import read_class_names
-from gluon_yolo.errors import SettingError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.exporters import model_dir
 from gluon_yolo.exporters.exported import Exported
 from gluon_yolo.file_names import made_name
@@ -17,11 +17,14 @@ from gluon_yolo.inference.model_files import weights_of
 from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.open_model import best_threshold_of
 from gluon_yolo.inference.runtimes.mxnet import from_record, from_weights
+from gluon_yolo.landmarks import LandmarkSpec
 from gluon_yolo.models import zoo
 from gluon_yolo.models.build import check_own_classes
+from gluon_yolo.models.caffe.network import CaffeNetwork
 from gluon_yolo.models.darknet.network import DarknetNetwork
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.nms import USUAL_DETECTIONS
+from gluon_yolo.text import size_word
 
 
 class HasFolder(Protocol):
@@ -33,7 +36,7 @@ class HasFolder(Protocol):
 
 
 PathLike = Union[str, "os.PathLike[str]"]
-Model = Union[PathLike, DetectionNetwork, HasFolder]
+Model = Union[PathLike, DetectionNetwork, CaffeNetwork, HasFolder]
 ClassNames = Union[PathLike, Sequence[str]]
 
 
@@ -87,13 +90,23 @@ def load_model(
     Raises:
         UserError: it cannot be loaded, or cannot be exported.
     """
-    if isinstance(model, DetectionNetwork):
+    if isinstance(model, (DetectionNetwork, CaffeNetwork)):
         source = _of_network(model, size_hw)
     elif weights is not None:
         source = _of_weights(_path_of(model), weights, classes)
     else:
         source = _of_path(_path_of(model))
+    spec = source.net.spec
+    if isinstance(spec, LandmarkSpec) and size_hw not in (None, spec.size_hw):
+        raise SettingError(f"{{size}}: a landmark network takes {size_word(spec.size_hw)} alone")
     return dataclasses.replace(source, size_hw=size_hw or source.size_hw)
+
+
+def check_detector(source: SourceModel) -> None:
+    """Raise a UserError where a model is a network of face landmarks."""
+    if isinstance(source.net.spec, LandmarkSpec):
+        named = source.given_as or source.net.zoo_name
+        raise UserError(f"{named}: is a network of face landmarks, where a detector is expected")
 
 
 def _path_of(model: Model) -> str:
@@ -146,12 +159,14 @@ def _of_weights(network: str, weights: PathLike, classes: ClassNames | None) -> 
     return SourceModel(net, known.size_hw, known.fit, given_as=given_as)
 
 
-def _of_network(net: DetectionNetwork, size_hw: tuple[int, int] | None) -> SourceModel:
+def _of_network(net: DetectionNetwork | CaffeNetwork, size_hw: tuple[int, int] | None) -> SourceModel:
     """Return the source model of a network in memory, which has no record of its input size.
 
     Raises:
         SettingError: ``size_hw`` is None, and the network is neither from the zoo nor a darknet network.
     """
+    if isinstance(net, CaffeNetwork):
+        return SourceModel(net, net.spec.size_hw, "resize", given_as=net.zoo_name)
     if isinstance(net, DarknetNetwork):
         image, fit = net.plan.image, "letterbox" if net.plan.letterbox else "resize"
         return SourceModel(net, (image.height, image.width), fit, given_as=net.zoo_name)

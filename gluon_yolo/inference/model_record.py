@@ -15,12 +15,20 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.inference.advice import export_command
 from gluon_yolo.inference.exported_format import ExportedFormat, read_formats, read_threshold
 from gluon_yolo.inference.preprocess import Preprocess
+from gluon_yolo.landmarks import TASK as LANDMARKS
+from gluon_yolo.landmarks import LandmarkSpec
 from gluon_yolo.nms import USUAL_DETECTIONS
 from gluon_yolo.spec import DetectionSpec
 
 FORMAT = 2  # format 1 describes one graph and names no files; it can still be read
 RUN_RECORD = "model.json"
 EXPORT = "gluon-yolo export RUN --out FOLDER"
+DETECTION = "detection"
+_WRONG_TASK = {
+    DETECTION: "is a detector, where a network of face landmarks is expected",
+    LANDMARKS: "is a network of face landmarks, and no detector; give it to demo with --landmarks, or in "
+    "Python to gluon_yolo.FaceLandmarks.load",
+}
 INPUT = {"name": "data", "layout": "NHWC", "colour": "RGB", "range": [0, 255]}
 
 
@@ -33,7 +41,8 @@ class ModelRecord:
     Args:
         name: stem of the file names; ``ENDINGS`` has the endings.
         network: its name. The cfg of a network that is not in the zoo lies beside the record.
-        spec: class names, anchors, strides, box coding, score rule.
+        spec: a DetectionSpec: class names, anchors, strides, box coding, score rule; of a landmark network
+            its LandmarkSpec.
         size_hw: height and width of the input in pixels; other multiples of the largest stride work as well.
         formats: the exported formats by name; empty for a run.
         precision: of the exported weights: ``float32``, ``bfloat16``, ``float16`` or ``int8``.
@@ -50,7 +59,7 @@ class ModelRecord:
 
     name: str
     network: str
-    spec: DetectionSpec
+    spec: Any
     size_hw: tuple[int, int]
     formats: Mapping[str, ExportedFormat] = dataclasses.field(default_factory=dict)
     precision: str = "float32"
@@ -61,6 +70,16 @@ class ModelRecord:
     max_detections: int = USUAL_DETECTIONS
     best_threshold: float | None = None
     max_candidates: int | None = None
+
+    @property
+    def task(self) -> str:
+        """What the model is for: ``detection`` or ``landmarks``."""
+        return LANDMARKS if isinstance(self.spec, LandmarkSpec) else DETECTION
+
+    def expect(self, task: str, path: object) -> None:
+        """Raise a UserError unless the model is for a task; the message names ``path``."""
+        if self.task != task:
+            raise UserError(f"{path}: {_WRONG_TASK[self.task]}")
 
     @property
     def is_run(self) -> bool:
@@ -108,11 +127,12 @@ class ModelRecord:
         """Return the record as a dict for JSON."""
         return {
             "format": FORMAT,
+            **({} if self.task == DETECTION else {"task": self.task}),
             "name": self.name,
             "network": self.network,
             "spec": self.spec.to_dict(),
             "input": {**INPUT, "size_hw": list(self.size_hw), "fit": self.fit},
-            "max_detections": self.max_detections,
+            **({"max_detections": self.max_detections} if self.task == DETECTION else {}),
             **({} if self.max_candidates is None else {"max_candidates": self.max_candidates}),
             **({} if self.best_threshold is None else {"best_threshold": self.best_threshold}),
             "precision": self.precision,
@@ -169,7 +189,7 @@ class ModelRecord:
             return cls(
                 name=record["name"],
                 network=record["network"],
-                spec=DetectionSpec.from_dict(record["spec"]),
+                spec=_read_spec(record, (int(height), int(width))),
                 size_hw=(int(height), int(width)),
                 formats=read_formats(record, path.parent),
                 precision=record.get("precision", "float32"),
@@ -185,6 +205,20 @@ class ModelRecord:
             raise UserError(
                 f"{path}: a field is missing or wrong ({error}); write the model again"
             ) from error
+
+
+def _read_spec(record: Mapping[str, Any], size_hw: tuple[int, int]) -> DetectionSpec | LandmarkSpec:
+    """Return the spec of the task in a record.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: a field is missing or invalid.
+    """
+    task = record.get("task", DETECTION)
+    if task == LANDMARKS:
+        return LandmarkSpec.from_dict(record["spec"], size_hw)
+    if task != DETECTION:
+        raise ValueError(f"task {task!r}")
+    return DetectionSpec.from_dict(record["spec"])
 
 
 def is_record(record: Any) -> bool:

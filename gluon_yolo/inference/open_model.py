@@ -10,7 +10,7 @@ from gluon_yolo.file_names import BEST_WEIGHTS
 from gluon_yolo.inference import postprocess
 from gluon_yolo.inference.model_files import weights_of
 from gluon_yolo.inference.model_path import read_model
-from gluon_yolo.inference.model_record import ModelRecord
+from gluon_yolo.inference.model_record import DETECTION, ModelRecord
 from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.inference.runtimes import autotune, registry
 from gluon_yolo.inference.runtimes.base import check_size
@@ -45,6 +45,7 @@ def open_model(
         MissingDependency: the package of the runtime is not installed.
     """
     record, file = read_model(path)
+    record.expect(DETECTION, path)
     size_hw = size_hw or record.size_hw
     check_size(size_hw, record.spec)
     runtime, network = _network(path, runtime, record, file, size_hw, gpu, remeasure)

@@ -67,6 +67,8 @@ STEPS = {
     "affine": affine,
     "relu": lambda x: np.maximum(x, 0),
     "leaky_relu": lambda x, *, slope: np.where(x < 0, slope * x, x),
+    "prelu": lambda x, slope: np.where(x < 0, slope[:, None, None] * x, x),
+    "average_pool": lambda x, **sides: windows(x, **sides, dilation=(1, 1), fill=0).mean(axis=(4, 5)),
     "elu": lambda x, *, alpha: np.where(x < 0, alpha * np.expm1(np.minimum(x, 0)), x),
     "clip": lambda x, **limits: np.clip(x, limits["min"], limits["max"]),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),

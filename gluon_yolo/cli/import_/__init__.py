@@ -12,6 +12,7 @@ from gluon_yolo.cli import add_sub_commands, run_sub_command
 
 # Here and not in the modules of the commands, so that the list of commands needs no import of them.
 COMMANDS = {
+    "caffe": "a network of face landmarks: its .prototxt and its .caffemodel",
     "darknet": "a darknet network: its .cfg and its .weights",
     "fastestv2": "a Yolo-FastestV2: its .pth",
 }
@@ -25,6 +26,7 @@ kinds:
 
   gluon-yolo import darknet yolo.cfg yolo.weights --names coco.names --out models/yolo
   gluon-yolo import fastestv2 model.pth --names coco.names --out models/fastestv2
+  gluon-yolo import caffe NAME.prototxt NAME.caffemodel --task landmarks --out models/points
 
 `gluon-yolo import KIND --help` explains one kind."""
 

@@ -51,6 +51,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
         ),
         "relu": Operator("max(x, 0)"),
         "leaky_relu": Operator("x, times slope where negative", attributes=("slope",)),
+        "prelu": Operator("x, times its channel's slope where negative: (C,) or (1,)", weights=("slope",)),
         "elu": Operator("x, alpha * (exp(x) - 1) where negative", attributes=("alpha",)),
         "clip": Operator("x within min..max", attributes=("min", "max")),
         "sigmoid": Operator("1 / (1 + exp(-x))"),
@@ -61,6 +62,10 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
         "max_pool": Operator(
             "maximum of each window; what is padded never is one; padding: top, left, bottom, right; a last "
             "window that is not whole is left out",
+            attributes=("kernel", "stride", "padding"),
+        ),
+        "average_pool": Operator(
+            "mean of each window, with the zeros of the padding; padding and last windows as for max_pool",
             attributes=("kernel", "stride", "padding"),
         ),
         "global_average_pool": Operator("mean over H and W, which become 1"),

@@ -51,6 +51,8 @@ def _pooling(step: Step, build: Builder) -> Value:
     kind = step.get("pool_type", "max")
     if kind == "avg" and step.get("global_pool", False):
         return build.add("global_average_pool", step.array())
+    if kind == "avg":
+        return _average_pool(step, build)
     if kind != "max" or step.get("global_pool", False):
         raise Unreadable(f"pool_type={kind}, global_pool={step.get('global_pool', False)}")
     step.expect("pooling_convention", "valid", "full")
@@ -68,6 +70,14 @@ def _pooling(step: Step, build: Builder) -> Value:
     return build.add("max_pool", value, kernel=kernel, stride=stride, padding=(*before, *behind))
 
 
+def _average_pool(step: Step, build: Builder) -> Value:
+    if step.get("pooling_convention", "valid") != "valid" or step.get("count_include_pad", True) is False:
+        raise Unreadable("pool_type=avg whose windows differ in the number of their cells")
+    pad = step.pair("pad", 0)
+    kernel, stride = step.pair("kernel", 1), step.pair("stride", 1)
+    return build.add("average_pool", step.array(), kernel=kernel, stride=stride, padding=(*pad, *pad))
+
+
 def _pad(step: Step, build: Builder) -> Value:
     *others, top, bottom, left, right = step.get("pad_width", ())
     if step.get("mode", None) != "edge" or any((*others, top, left)):
@@ -83,6 +93,10 @@ def _reshape(step: Step, build: Builder) -> Value:
         if isinstance(value, str) and len(shape) == 5:
             return Parted(value, shape[1], shape[2])
     raise Unreadable(f"shape={shape}")
+
+
+def _flatten(step: Step, build: Builder) -> Value:
+    return build.add("reshape", step.array(), shape=(0, -1))
 
 
 def _slice_channel(step: Step, build: Builder) -> Value | list[Value]:
@@ -143,6 +157,8 @@ def _leaky_relu(step: Step, build: Builder) -> Value:
     kind, slope = step.get("act_type", "leaky"), float(step.get("slope", 0.25))
     if kind == "leaky":
         return build.add("leaky_relu", step.array(), slope=slope)
+    if kind == "prelu":
+        return build.add("prelu", step.array(), weights=(step.known(1).ravel(),))
     if kind == "elu":
         return build.add("elu", step.array(), alpha=slope)
     raise Unreadable(f"act_type={kind}")
@@ -193,6 +209,12 @@ def _one(number: float) -> np.ndarray:
     return np.array([number])
 
 
+def _maximum(step: Step, build: Builder) -> Value:
+    """Return the larger of x and y: x + max(y - x, 0)."""
+    x, y = step.array(0), step.array(1)
+    return build.add("add", x, build.add("relu", build.add("subtract", y, x)))
+
+
 _ADD = _of_two("add", np.ones_like, lambda c: c)
 _SUBTRACT = _of_two("subtract", np.ones_like, lambda c: -c)
 _MULTIPLY = _of_two("multiply", lambda c: c, np.zeros_like)
@@ -205,6 +227,7 @@ READERS: Mapping[str, Reader] = {
     "Pooling": _pooling,
     "Pad": _pad,
     "Reshape": _reshape,
+    "Flatten": _flatten,
     "SliceChannel": _slice_channel,
     "slice_axis": _slice_axis,
     "stack": _stack,
@@ -221,6 +244,7 @@ READERS: Mapping[str, Reader] = {
     **dict.fromkeys(("elemwise_sub", "broadcast_sub"), _SUBTRACT),
     **dict.fromkeys(("elemwise_mul", "broadcast_mul"), _MULTIPLY),
     "broadcast_div": _DIVIDE,
+    "_maximum": _maximum,
     "_plus_scalar": _by_number(lambda c: 1, lambda c: c),
     "_minus_scalar": _by_number(lambda c: 1, lambda c: -c),
     "_mul_scalar": _by_number(lambda c: c, lambda c: 0),

@@ -37,7 +37,7 @@ def trace(net: DetectionNetwork, tail: Decode | Detect | None) -> mx.sym.Symbol:
         outputs = tail(*outputs)
     kinds: dict[type, str] = {Decode: "decoded", Detect: "nms"}
     kind = kinds.get(type(tail))
-    names = _OUTPUTS[kind] if kind else tuple(f"raw_{level}" for level in range(net.spec.num_levels))
+    names = _OUTPUTS[kind] if kind else net.spec.output_names
     graph = mx.sym.Group([mx.sym.identity(output, name=name) for output, name in zip(outputs, names)])
 
     renames.update({parameter.name: name for name, parameter in parameters(net, tail).items()})

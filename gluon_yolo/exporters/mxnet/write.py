@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import numpy as np
 
@@ -16,9 +17,9 @@ from gluon_yolo.exporters.request import Request, trial_images
 from gluon_yolo.exporters.verify import BOUNDS, Parity, WrongResults, relative_error
 from gluon_yolo.inference.decode import decode
 from gluon_yolo.inference.exported_format import ENDINGS, ExportedFormat
+from gluon_yolo.landmarks import LandmarkSpec
 from gluon_yolo.models.decode import Decode, Detect
 from gluon_yolo.mxnet_compat import gluon, mx
-from gluon_yolo.spec import DetectionSpec
 
 TOLERANCE = 1e-5
 Parameters = dict[str, mx.nd.NDArray]
@@ -138,11 +139,13 @@ def _run(block: gluon.SymbolBlock, pixels: np.ndarray) -> list[np.ndarray]:
 
 
 def _decoded(
-    files: _Files, written: ExportedFormat, spec: DetectionSpec
-) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Return a function from pixels to the boxes and scores of the files' graph, for any cut."""
+    files: _Files, written: ExportedFormat, spec: Any
+) -> Callable[[np.ndarray], Sequence[np.ndarray]]:
+    """Return a function from pixels to the boxes and scores, or points, of the files' graph, for any cut."""
     if not written.decoded:
         whole = files.block(files.symbol)
+        if isinstance(spec, LandmarkSpec):
+            return lambda pixels: _run(whole, pixels)
         return lambda pixels: decode(_run(whole, pixels), spec)
     internals = files.symbol.get_internals()
     block = files.block(mx.sym.Group([internals[name] for name in written.decoded]))

@@ -104,16 +104,35 @@ def _affine(build: NcnnBuilder, node: Node, arrays: Sequence[str], weights: Sequ
     return build.add("Scale", node.name, arrays, {0: channels, 1: len(shifts)}, weights=[scale, *shifts])
 
 
+def _prelu(build: NcnnBuilder, node: Node, arrays: Sequence[str], weights: Sequence[np.ndarray]) -> str:
+    return build.add("PReLU", node.name, arrays, {0: weights[0].size}, weights=weights)
+
+
+def _flat(build: NcnnBuilder, node: Node, arrays: Sequence[str], weights: Sequence[np.ndarray]) -> str:
+    if node.attributes["shape"] != (0, -1):
+        raise Unwritable(f"shape={node.attributes['shape']}")
+    return build.add("Reshape", node.name, arrays, {0: -1}, 1)
+
+
+def _average_pool(
+    build: NcnnBuilder, node: Node, arrays: Sequence[str], weights: Sequence[np.ndarray]
+) -> str:
+    return build.add("Pooling", node.name, arrays, {**_windows(node), 0: 1, 6: 1})
+
+
 def _max_pool(build: NcnnBuilder, node: Node, arrays: Sequence[str], weights: Sequence[np.ndarray]) -> str:
+    return build.add("Pooling", node.name, arrays, {**_windows(node), 0: 0})
+
+
+def _windows(node: Node) -> dict[int, int]:
+    """Return the windows of a pooling by ncnn's indices."""
     top, left, bottom, right = node.attributes["padding"]
-    numbers = {
-        0: 0,
+    return {
         **_down_across(node.attributes["kernel"], 11, 1),
         **_down_across(node.attributes["stride"], 12, 2),
         **{3: left, 13: top, 14: right, 15: bottom},
         5: 1,  # exactly this padding; incomplete windows are left out
     }
-    return build.add("Pooling", node.name, arrays, numbers)
 
 
 def _global_average_pool(
@@ -176,12 +195,15 @@ _WRITERS: Mapping[str, Writer] = {
     "affine": _affine,
     "relu": _simple("ReLU"),
     "leaky_relu": _simple("ReLU", {0: "slope"}),
+    "prelu": _prelu,
+    "reshape": _flat,
     "elu": _simple("ELU", {0: "alpha"}),
     "clip": _simple("Clip", {0: "min", 1: "max"}),
     "sigmoid": _simple("Sigmoid"),
     "tanh": _simple("TanH"),
     "softplus": _simple("Softplus"),
     "max_pool": _max_pool,
+    "average_pool": _average_pool,
     "global_average_pool": _global_average_pool,
     "upsample": _upsample,
     "concat": _concat,

@@ -117,6 +117,18 @@ def _affine(build: OnnxBuilder, node: Node, inputs: list[str], name: str) -> Non
         build.add("Identity", [array], name)
 
 
+def _prelu(build: OnnxBuilder, node: Node, inputs: list[str], name: str) -> None:
+    array, weight = inputs
+    slopes = numpy_helper.to_array(build.initializers.pop(weight))
+    build.add("PRelu", [array, build.constant(slopes.reshape(-1, 1, 1), weight)], name)
+
+
+def _average_pool(build: OnnxBuilder, node: Node, inputs: list[str], name: str) -> None:
+    sides = {"kernel_shape": "kernel", "strides": "stride", "pads": "padding"}
+    values = {key: node.attributes[value] for key, value in sides.items()}
+    build.add("AveragePool", inputs, name, count_include_pad=1, **values)
+
+
 def _clip(build: OnnxBuilder, node: Node, inputs: list[str], name: str) -> None:
     limits = [build.float(node.attributes[limit]) for limit in ("min", "max")]
     build.add("Clip", [*inputs, *limits], name)
@@ -166,6 +178,7 @@ _WRITERS: Mapping[str, Writer] = {
     "affine": _affine,
     "relu": _plain("Relu"),
     "leaky_relu": _plain("LeakyRelu", alpha="slope"),
+    "prelu": _prelu,
     "elu": _plain("Elu", alpha="alpha"),
     "clip": _clip,
     "sigmoid": _plain("Sigmoid"),
@@ -174,6 +187,7 @@ _WRITERS: Mapping[str, Writer] = {
     "exp": _plain("Exp"),
     "softmax": _plain("Softmax", axis="axis"),
     "max_pool": _plain("MaxPool", kernel_shape="kernel", strides="stride", pads="padding"),
+    "average_pool": _average_pool,
     "global_average_pool": _plain("GlobalAveragePool"),
     "upsample": _upsample,
     "concat": _plain("Concat", axis="axis"),

@@ -20,10 +20,12 @@ from gluon_yolo.inference import embedded_record
 from gluon_yolo.inference.exported_format import ExportedFormat
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.onnxruntime import OnnxRuntime
+from gluon_yolo.landmarks import OUTPUT, TASK, LandmarkSpec
 from gluon_yolo.models.head_layout import head_layout_of
 from gluon_yolo.spec import DetectionSpec
 
 IR_VERSION = 7  # that of operator set 13: runtimes from the end of 2020 until today read it
+_PIXELS = "data: (B, H, W, 3) RGB pixels 0..255"
 CUTS = ("nms", "decoded", "raw")
 PIXELS = {"uint8": onnx.TensorProto.UINT8, "float32": onnx.TensorProto.FLOAT}
 
@@ -75,7 +77,7 @@ def make_model(
         add_step(
             build, node, [names.get(name, name) for name in node.inputs], names.get(node.name, node.name)
         )
-    batch, height, width = fixed or ("batch", "height", "width")
+    batch, height, width = fixed or ("batch", *_sides(spec))
     outputs = _outputs(whole, spec, batch, fixed[1:] if fixed else None)
     if cut == "nms":
         boxes, scores = whole.outputs[BOXES], whole.outputs[SCORES]
@@ -117,6 +119,8 @@ def _outputs(
     graph: InferenceGraph, spec: DetectionSpec, batch: int | str, size_hw: tuple[int, int] | None
 ) -> dict[str, tuple[Any, ...]]:
     """Return the shapes of the outputs by name; a side that is not fixed is a name."""
+    if isinstance(spec, LandmarkSpec):
+        return {OUTPUT: (batch, 2 * spec.num_points)}
     sides: list[tuple[Any, ...]] = [(f"rows_{level}", f"columns_{level}") for level in range(spec.num_levels)]
     anchors: int | str = "anchors"
     if size_hw is not None:
@@ -129,11 +133,19 @@ def _outputs(
     return {name: (batch, channels[level], *sides[level]) for level, name in enumerate(graph.outputs)}
 
 
+def _sides(spec: Any) -> tuple[Any, Any]:
+    """Return height and width of an input that is not fixed; a landmark network has one size."""
+    return spec.size_hw if isinstance(spec, LandmarkSpec) else ("height", "width")
+
+
 def _metadata(spec: DetectionSpec, cut: str) -> dict[str, str]:
+    if isinstance(spec, LandmarkSpec):
+        text = json.dumps(spec.to_dict(), ensure_ascii=False)
+        return {"package": f"gluon_yolo {__version__}", "input": _PIXELS, "task": TASK, "spec": text}
     return {
         "package": f"gluon_yolo {__version__}",
         "cut": cut,
-        "input": "data: (B, H, W, 3) RGB pixels 0..255",
+        "input": _PIXELS,
         "class_names": json.dumps(spec.class_names, ensure_ascii=False),
         "spec": json.dumps(spec.to_dict(), ensure_ascii=False),
     }

@@ -16,6 +16,7 @@ import numpy as np
 from gluon_yolo.errors import MissingDependency, UserError, explain
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.runtimes import quiet
+from gluon_yolo.landmarks import LandmarkSpec
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.system.cpu import physical_cores
 from gluon_yolo.system.instructions import CPUINFO, processor_has
@@ -52,6 +53,29 @@ def to_boxes(outputs: Mapping[str, np.ndarray], spec: DetectionSpec) -> Sequence
     raise UserError(
         f"its outputs are {', '.join(sorted(names))}, which are no detector's; export the model again"
     )
+
+
+def to_results(outputs: Mapping[str, np.ndarray], spec: Any) -> Sequence[np.ndarray]:
+    """Turn a model's outputs into the results of its task.
+
+    Args:
+        outputs: by their names in the file.
+        spec: of the model, a DetectionSpec or a LandmarkSpec.
+
+    Returns:
+        What :func:`to_boxes` returns; of a landmark network its one output (B, 2 * P).
+
+    Raises:
+        UserError: these are not the outputs of such a model.
+    """
+    if not isinstance(spec, LandmarkSpec):
+        return to_boxes(outputs, spec)
+    if set(outputs) != set(spec.output_names) or any(array.ndim != 2 for array in outputs.values()):
+        raise UserError(
+            f"its outputs are {', '.join(sorted(outputs))}, which are no landmark network's; export the "
+            "model again"
+        )
+    return [outputs[name] for name in spec.output_names]
 
 
 _X86 = ("x86_64", "amd64", "i386", "i686")
@@ -103,12 +127,19 @@ def sums_saturate() -> bool:
     return asked.upper() in _WITHOUT_VNNI or not has_vnni()
 
 
-def check_size(size_hw: Sequence[int], spec: DetectionSpec) -> None:
+def check_size(size_hw: Sequence[int], spec: Any) -> None:
     """Raise a UserError unless the sides of an input are multiples of the largest stride.
+
+    A landmark network has one size, and takes no other.
 
     With other sizes mxnet fails at the first maps that do not fit each other; other engines may resize a map
     instead.
     """
+    if isinstance(spec, LandmarkSpec):
+        if tuple(size_hw) != spec.size_hw:
+            own = "x".join(map(str, spec.size_hw))
+            raise UserError(f"size {size_hw[0]}x{size_hw[1]}: this landmark network takes {own} alone")
+        return
     if any(side < spec.max_stride or side % spec.max_stride for side in size_hw):
         raise UserError(f"size {size_hw[0]}x{size_hw[1]}: both sides must be multiples of {spec.max_stride}")
 

@@ -17,10 +17,13 @@ from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.exported_format import RAW_MAP
 from gluon_yolo.inference.model_files import weights_file
 from gluon_yolo.inference.model_record import ModelRecord
+from gluon_yolo.landmarks import TASK as LANDMARKS
+from gluon_yolo.landmarks import LandmarkSpec
 from gluon_yolo.models.build import Architecture, find_architecture
 from gluon_yolo.mxnet_compat import check_gpu, mx
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.system.instructions import CPUINFO, processor_has
+from gluon_yolo.weights import caffe_model
 from gluon_yolo.weights.form import form_for
 from gluon_yolo.weights.load import load_weights
 
@@ -175,6 +178,8 @@ def read_exported(
             f"{params_file}: lacks {len(missing)} of the arrays that {symbol_file.name} reads "
             f"({sorted(missing)[0]}, ...): the two files are of different models"
         )
+    if record.task == LANDMARKS:
+        return symbol, parameters, None
     if not graph.decoded:
         return symbol, parameters, record.spec
     internals = symbol.get_internals()
@@ -200,7 +205,8 @@ def read_parameters(path: Path) -> dict[str, mx.nd.NDArray]:
 def from_block(net: Any, gpu: int | None = None) -> MXNetRuntime:
     """Return a runtime with a copy of the weights of a network in memory."""
     parameters = {p.name: p.data(p.list_ctx()[0]).copyto(mx.cpu()) for p in net.collect_params().values()}
-    return MXNetRuntime(mx.sym.Group(net(mx.sym.var(INPUT))), parameters, net.spec, gpu)
+    spec = None if isinstance(net.spec, LandmarkSpec) else net.spec
+    return MXNetRuntime(mx.sym.Group(list(net(mx.sym.var(INPUT)))), parameters, spec, gpu)
 
 
 def from_record(record: ModelRecord, folder: Path, path: Any) -> Any:
@@ -214,6 +220,8 @@ def from_record(record: ModelRecord, folder: Path, path: Any) -> Any:
     Raises:
         UserError: the network is unknown, or the weights do not fit it.
     """
+    if record.task == LANDMARKS:
+        return caffe_model.load_written(record, folder, Path(path))
     known = find_architecture(record.network, folder)
     net = known.rebuild(record.spec)
     net.initialize_weights()

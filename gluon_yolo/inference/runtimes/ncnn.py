@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.exported_format import ENDINGS
 from gluon_yolo.inference.model_record import ModelRecord
+from gluon_yolo.inference.runtimes import base
 from gluon_yolo.inference.runtimes.base import check_size, import_package, threads
 from gluon_yolo.spec import DetectionSpec
 
@@ -49,7 +50,7 @@ class NcnnRuntime:
             raise ValueError(f"expected one of {', '.join(PRECISIONS)}, got {precision!r}")
         self._ncnn = import_package("ncnn")
         self._spec = spec
-        self._names = [f"raw_{level}" for level in range(spec.num_levels)]
+        self._names = list(spec.output_names)
         self._net = self._ncnn.Net()
         options = self._net.opt
         options.num_threads = threads()
@@ -61,7 +62,7 @@ class NcnnRuntime:
             self._net.set_vulkan_device(gpu)
         self._read(*(_path(folder, name, ending) for ending in ENDINGS["ncnn"]))
 
-    def __call__(self, pixels: np.ndarray) -> RawMaps:
+    def __call__(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
         """Run the network.
 
         Args:
@@ -73,7 +74,8 @@ class NcnnRuntime:
         """
         check_size(pixels.shape[1:3], self._spec)
         maps = [self.maps(image) for image in pixels]
-        return RawMaps([np.stack(level) for level in zip(*maps)], self._spec)
+        outputs = [np.stack(level) for level in zip(*maps)]
+        return base.to_results(dict(zip(self._names, outputs)), self._spec)
 
     def maps(self, image: np.ndarray) -> list[np.ndarray]:
         """Return the raw maps (K, H / stride, W / stride), by ascending stride, of pixels (H, W, 3) uint8."""

@@ -1,0 +1,1 @@
+"""Caffe's files: its messages, read and written as text and as binary, without Caffe."""

@@ -1,0 +1,1 @@
+"""Networks of Caffe's prototxt: its layers, with their shapes, as a Gluon block."""
