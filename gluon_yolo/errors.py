@@ -25,6 +25,7 @@ _PIP_NAMES = {
     "PIL": "Pillow",
     "bokeh": '".[report]"',
     "jinja2": '".[report]"',
+    "ai_edge_litert": "ai-edge-litert",
     "huggingface_hub": '".[hub]"',
     "tensorboardX": '".[tensorboard]"',
     "torch": '".[torch]"',

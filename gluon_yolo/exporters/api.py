@@ -35,6 +35,7 @@ class Format:
         precisions: of its weights.
         packages: that writing and verifying need beside mxnet.
         fixable: whether its input shape can be fixed.
+        always_fixed: whether it always is.
     """
 
     module: str
@@ -43,6 +44,7 @@ class Format:
     precisions: tuple[str, ...] = ("float32",)
     packages: tuple[str, ...] = ()
     fixable: bool = False
+    always_fixed: bool = False
 
 
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -56,6 +58,9 @@ FORMATS: Mapping[str, Format] = {
     ),
     "mnn": Format("converters.mnn", ENDINGS["mnn"], ("decoded", "raw"), _HALF, ("onnx", "MNN"), True),
     "darknet": Format("darknet", (".weights", ".names", ".cfg"), ()),
+    "tflite": Format(
+        "tflite.write", ENDINGS["tflite"], ("decoded", "raw"), _HALF, ("ai_edge_litert",), always_fixed=True
+    ),
 }
 
 
@@ -93,7 +98,8 @@ def export(
             :class:`gluon_yolo.inference.preprocess.Preprocess`.
         header: of darknet weights; None is version 0.2.5 with no images seen.
         fixed_batch: batch size; formats that can be fixed then take only this batch and ``size_hw``, and
-            their default cut is ``decoded``. None does not fix the shape.
+            their default cut is ``decoded``. None does not fix the shape, where the format leaves the choice;
+            else it is 1.
         best_threshold: the score threshold with the best F1, for the record; None where it is not known.
 
     Raises:
@@ -125,6 +131,7 @@ def export(
             coming.formats[kind], parities[kind] = _writer(kind).write(request, coming.aside)
     folder = Path(out_dir)
     path = folder / f"{request.name}.json" if any(kind in ENDINGS for kind in formats) else None
+    fixed = tuple(kind for kind in formats if _is_fixed(FORMATS[kind], fixed_batch))
     return Exported(
         folder,
         path,
@@ -137,9 +144,14 @@ def export(
         spec=net.spec,
         size_hw=size_hw,
         precision=precision,
-        fixed_batch=fixed_batch,
-        fixed=tuple(kind for kind in formats if fixed_batch and FORMATS[kind].fixable),
+        fixed_batch=fixed_batch or (1 if fixed else None),
+        fixed=fixed,
     )
+
+
+def _is_fixed(kind: Format, fixed_batch: int | None) -> bool:
+    """Return whether a format's files take one input shape only."""
+    return kind.always_fixed or (kind.fixable and fixed_batch is not None)
 
 
 def _writer(kind: str) -> ModuleType:
@@ -174,7 +186,7 @@ def _check(
             )
     if fuse and "symbol" not in formats:
         raise UserError("fusing is of the format symbol; the others are fused as they are")
-    if fixed_batch is not None and not any(FORMATS[kind].fixable for kind in formats):
+    if fixed_batch is not None and not any(_is_fixed(FORMATS[kind], fixed_batch) for kind in formats):
         fixable = ", ".join(kind for kind, known in FORMATS.items() if known.fixable)
         raise UserError(f"a fixed size is of the formats {fixable}; the others take any size as they are")
     if fixed_batch is not None and fixed_batch < 1:
