@@ -22,9 +22,11 @@ mnn       NAME.mnn, by MNN's own converter, for phones
 ncnn      NAME.param, NAME.bin, for phones and boards: float32 RGB planes 0..255 in, as Mat::from_pixels makes
           them, the raw maps out; gluon_yolo/inference/decode.py decodes them
 tflite    NAME.tflite (LiteRT), for phones: one batch and one --size; raw maps as (B, H, W, K)
+caffe     NAME.prototxt, NAME.caffemodel, with layers of BVLC's Caffe alone: float32 RGB planes 0..255 in, of
+          one batch and one --size, the raw maps out
 darknet   NAME.cfg, NAME.weights, NAME.names, of a network that came from a cfg
 
-and NAME.json, which says what they are. But for ncnn and darknet, pixels go in as plain RGB 0..255,
+and NAME.json, which says what they are. But for ncnn, caffe and darknet, pixels go in as plain RGB 0..255,
 (B, H, W, 3), any batch and size (but for tflite); what comes out is up to --cut:
 
   nms       class ids (B, K, 1), scores (B, K, 1), boxes (B, K, 4) in input pixels, rows of -1 filling up
@@ -71,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cut",
         choices=("nms", "decoded", "raw"),
         help="where the graph ends (default: nms; decoded for mnn, tflite and with --fixed-size; raw for "
-        "ncnn)",
+        "ncnn and caffe)",
     )
     parser.add_argument(
         "--precision",
@@ -92,10 +94,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         least=1,
         metavar="B",
         help="pictures that the files take at once with --fixed-size (default: 1; without it, any number, "
-        "but 1 for tflite)",
+        "but 1 for tflite and caffe)",
     )
     parser.add_argument(
         "--fuse", action="store_true", help="fold a symbol's batch norms into its convolutions"
+    )
+    parser.add_argument(
+        "--unverified",
+        action="store_true",
+        help="write caffe files also where they cannot be tried: OpenCV 5 no longer reads them",
     )
     add_nms_arguments(parser.add_argument_group("written into the graph with --cut nms"))
 
@@ -129,6 +136,7 @@ def run(args: argparse.Namespace) -> int:
                 nms_threshold=args.nms_threshold,
                 score_threshold=args.score_threshold,
                 max_detections=args.max_detections,
+                unverified=args.unverified,
             )
     except WrongResults as error:
         print(f"error: {typed(str(error))}", file=sys.stderr)

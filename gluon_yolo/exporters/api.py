@@ -64,6 +64,9 @@ FORMATS: Mapping[str, Format] = {
     "tflite": Format(
         "tflite.write", ENDINGS["tflite"], ("decoded", "raw"), _HALF, ("ai_edge_litert",), always_fixed=True
     ),
+    "caffe": Format(
+        "caffe.write", ENDINGS["caffe"], ("raw",), packages=("google.protobuf",), always_fixed=True
+    ),
 }
 
 
@@ -81,6 +84,7 @@ def export(
     header: Header | None = None,
     fixed_batch: int | None = None,
     best_threshold: float | None = None,
+    unverified: bool = False,
 ) -> Exported:
     """Export a network to one or more formats; each is verified against the network's boxes and scores.
 
@@ -104,6 +108,7 @@ def export(
             their default cut is ``decoded``. None does not fix the shape, where the format leaves the choice;
             else it is 1.
         best_threshold: the score threshold with the best F1, for the record; None where it is not known.
+        unverified: write Caffe's files also where OpenCV cannot read them here.
 
     Raises:
         UserError: a format, its cut or its precision is unknown, an operator is not supported, the size does
@@ -128,7 +133,7 @@ def export(
         max_detections=numbers.max_detections,
         best_threshold=best_threshold,
     )
-    request = dataclasses.replace(request, record=record, batch=fixed_batch)
+    request = dataclasses.replace(request, record=record, batch=fixed_batch, unverified=unverified)
     files = {kind: tuple(f"{request.name}{end}" for end in FORMATS[kind].endings) for kind in formats}
     parities = {}
     with staged(out_dir, record, files) as coming:

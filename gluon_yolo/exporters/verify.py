@@ -71,6 +71,22 @@ class Parity:
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class Unverified:
+    """In the place of the differences of a file that nothing here can run.
+
+    Args:
+        reason: why it cannot be run.
+    """
+
+    reason: str
+    boxes = scores = points = float("nan")
+
+    def __str__(self) -> str:
+        """Return the reason in one line."""
+        return f"not tried: {self.reason}"
+
+
 _FAR = 1e3  # times the input's longer side: boxes of trained networks stay below, also on noise
 
 

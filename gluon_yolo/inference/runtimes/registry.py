@@ -32,17 +32,24 @@ class Runtime:
             has ``from_block(net, gpu=None) -> Network``.
         for_gpus: whether it is left to GPUs, unless it is named: on a CPU ``auto`` and ``quantize`` do not
             try it.
+        function: of the package, which not every version has; the package is one that all of this needs.
     """
 
     package: str
     formats: tuple[str, ...]
     builds: bool = False
     for_gpus: bool = False
+    function: str = ""
 
     @property
     def installed(self) -> bool:
         """Whether its package is installed; importing it may still fail."""
-        return importlib.util.find_spec(self.package) is not None
+        if importlib.util.find_spec(self.package) is None:
+            return False
+        found: Any = importlib.import_module(self.package) if self.function else None
+        for name in filter(None, self.function.split(".")):
+            found = getattr(found, name, None)
+        return not self.function or found is not None
 
 
 RUNTIMES = {
@@ -55,6 +62,7 @@ RUNTIMES = {
     # of an AMD EPYC: ONNX Runtime 2.1 ms, OpenVINO 2.5, ncnn 2.8, torch 5.6, mxnet 6.7.
     "torch": Runtime("torch", ("symbol",), builds=True, for_gpus=True),
     "tflite": Runtime("ai_edge_litert", ("tflite",)),
+    "opencv": Runtime("cv2", ("caffe",), function="dnn.readNetFromCaffe"),  # which OpenCV 5 lacks
 }
 
 
