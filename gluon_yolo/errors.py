@@ -26,6 +26,7 @@ _PIP_NAMES = {
     "google": "protobuf",
     "bokeh": '".[report]"',
     "jinja2": '".[report]"',
+    "ai_edge_litert": "ai-edge-litert",
     "huggingface_hub": '".[hub]"',
     "tensorboardX": '".[tensorboard]"',
     "torch": '".[torch]"',

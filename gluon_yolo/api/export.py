@@ -33,6 +33,7 @@ def export(
     score_threshold: float = LEAST_SCORE,
     max_detections: int | None = None,
     max_candidates: int | None = None,
+    unverified: bool = False,
 ) -> Exported:
     """Write a model in one or several export formats and verify each file.
 
@@ -44,8 +45,8 @@ def export(
         model: the folder of a run or of an imported model (its best weights; ``RUN/last``: its last), a
             weights file in it, an exported folder with a symbol in float32, the result of ``train`` or
             ``export``, or a network in memory. With ``weights``: a network's name or a darknet cfg.
-        formats: one or several of ``symbol``, ``onnx``, ``openvino``, ``mnn``, ``ncnn`` and ``darknet``: a
-            sequence, or a text with commas.
+        formats: one or several of ``symbol``, ``onnx``, ``openvino``, ``mnn``, ``ncnn``, ``darknet``,
+            ``tflite`` and ``caffe``: a sequence, or a text with commas.
         out: the output folder, made when absent.
         weights: a weights file or a run, where ``model`` is a network's name.
         classes: class names of such a network: a file with one a line, or a sequence. None takes the
@@ -56,10 +57,12 @@ def export(
             model's own; for a network in memory, the default of its architecture.
         cut: where the graph ends: ``nms`` (ids, scores and boxes of detections), ``decoded`` (boxes and
             scores of all anchors) or ``raw`` (the network's maps). None takes ``nms``, but ``decoded`` for
-            mnn and with ``fixed_size``, and ``raw`` for ncnn.
+            mnn, tflite and with ``fixed_size``, and ``raw`` for ncnn
+            and caffe.
         precision: of the weights: ``float32``; ``bfloat16`` for symbol and openvino; ``float16`` for ncnn,
-            openvino and mnn.
-        fixed_size: onnx, openvino and mnn files accept images of ``size`` only.
+            openvino, mnn and tflite.
+        fixed_size: onnx, openvino and mnn files accept images of ``size`` only, as tflite and caffe files
+            always do.
         batch_size: batch size of the files with ``fixed_size``. None takes 1.
         fuse: fold the batch norms of a symbol into its convolutions.
         nms_threshold: for the cut ``nms``: NMS removes a box that overlaps a better one of its class by more
@@ -68,6 +71,7 @@ def export(
         max_detections: the limit for one image. None takes the model's own, by default 100.
         max_candidates: pairs of anchor and class that enter NMS, the best ones. None takes 400, and eight for
             each detection from a limit of 101 on.
+        unverified: write caffe files also where the installed OpenCV cannot read them (OpenCV 5).
 
     Returns:
         The files. ``print(exported)`` shows their differences from the network, and how to use them.
@@ -106,6 +110,7 @@ def export(
         header=header_of(source.origin),
         fixed_batch=(batch_size or 1) if fixed_size else None,
         best_threshold=source.best_threshold,
+        unverified=unverified,
     )
 
 

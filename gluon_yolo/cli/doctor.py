@@ -34,7 +34,7 @@ _PACKAGES = (
     ("torch", "torch", "no engine for GPUs that mxnet has no kernels for, nor for several processes"),
 )
 _VERSION = "version: "  # marks the version among the lines that a runtime prints itself
-_RUNTIMES = ("onnxruntime", "openvino", "ncnn", "MNN")
+_RUNTIMES = ("onnxruntime", "openvino", "ncnn", "MNN", "ai_edge_litert")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -153,7 +153,7 @@ def _gpu_lines(mxnet_loads: bool, torch_loads: bool) -> tuple[list[str], int]:
 def _runtime_state(runtime: str) -> str:
     """Return whether a runtime works. Another process imports it, so that it cannot disturb this one."""
     if importlib.util.find_spec(runtime) is None:
-        return f"not installed: pip install {runtime}"
+        return f"not installed: pip install {runtime.replace('_', '-')}"
     code = f"import importlib.metadata as m, {runtime}; print('\\n{_VERSION}' + m.version('{runtime}'))"
     tried = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, errors="replace")
     said = [line[len(_VERSION) :] for line in tried.stdout.splitlines() if line.startswith(_VERSION)]

@@ -21,10 +21,13 @@ openvino  NAME-openvino.xml, NAME-openvino.bin, by OpenVINO's own converter
 mnn       NAME.mnn, by MNN's own converter, for phones
 ncnn      NAME.param, NAME.bin, for phones and boards: float32 RGB planes 0..255 in, as Mat::from_pixels makes
           them, the raw maps out; gluon_yolo/inference/decode.py decodes them
+tflite    NAME.tflite (LiteRT), for phones: one batch and one --size; raw maps as (B, H, W, K)
+caffe     NAME.prototxt, NAME.caffemodel, with layers of BVLC's Caffe alone: float32 RGB planes 0..255 in, of
+          one batch and one --size, the raw maps out
 darknet   NAME.cfg, NAME.weights, NAME.names, of a network that came from a cfg
 
-and NAME.json, which says what they are. But for ncnn and darknet, pixels go in as plain RGB 0..255,
-(B, H, W, 3), any batch and size; what comes out is up to --cut:
+and NAME.json, which says what they are. But for ncnn, caffe and darknet, pixels go in as plain RGB 0..255,
+(B, H, W, 3), any batch and size (but for tflite); what comes out is up to --cut:
 
   nms       class ids (B, K, 1), scores (B, K, 1), boxes (B, K, 4) in input pixels, rows of -1 filling up
   decoded   a box (B, N, 4) and class scores (B, N, C) for each anchor, for suppression elsewhere
@@ -69,14 +72,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cut",
         choices=("nms", "decoded", "raw"),
-        help="where the graph ends (default: nms; decoded for mnn and with --fixed-size; raw for ncnn)",
+        help="where the graph ends (default: nms; decoded for mnn, tflite and with --fixed-size; raw for "
+        "ncnn and caffe)",
     )
     parser.add_argument(
         "--precision",
         choices=("float32", "bfloat16", "float16"),
         default="float32",
         help="of the weights: bfloat16 for symbol and openvino (which stores float32 and computes in it); "
-        "float16, which halves the file, for ncnn, openvino, mnn (default: %(default)s)",
+        "float16, which halves the file, for ncnn, openvino, mnn, tflite (default: %(default)s)",
     )
     fixed_help = (
         "let onnx, openvino and mnn files take pictures of --size alone, and end at decoded unless --cut "
@@ -89,10 +93,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=Within,
         least=1,
         metavar="B",
-        help="pictures that the files take at once with --fixed-size (default: 1; without it, any number)",
+        help="pictures that the files take at once with --fixed-size (default: 1; without it, any number, "
+        "but 1 for tflite and caffe)",
     )
     parser.add_argument(
         "--fuse", action="store_true", help="fold a symbol's batch norms into its convolutions"
+    )
+    parser.add_argument(
+        "--unverified",
+        action="store_true",
+        help="write caffe files also where they cannot be tried: OpenCV 5 no longer reads them",
     )
     add_nms_arguments(parser.add_argument_group("written into the graph with --cut nms"))
 
@@ -127,6 +137,7 @@ def run(args: argparse.Namespace) -> int:
                 score_threshold=args.score_threshold,
                 max_detections=args.max_detections,
                 max_candidates=args.max_candidates,
+                unverified=args.unverified,
             )
     except WrongResults as error:
         print(f"error: {typed(str(error))}", file=sys.stderr)

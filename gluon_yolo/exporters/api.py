@@ -38,6 +38,7 @@ class Format:
         precisions: of its weights.
         packages: that writing and verifying need beside mxnet.
         fixable: whether its input shape can be fixed.
+        always_fixed: whether it always is.
     """
 
     module: str
@@ -46,6 +47,7 @@ class Format:
     precisions: tuple[str, ...] = ("float32",)
     packages: tuple[str, ...] = ()
     fixable: bool = False
+    always_fixed: bool = False
 
 
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -59,6 +61,12 @@ FORMATS: Mapping[str, Format] = {
     ),
     "mnn": Format("converters.mnn", ENDINGS["mnn"], ("decoded", "raw"), _HALF, ("onnx", "MNN"), True),
     "darknet": Format("darknet", (".weights", ".names", ".cfg"), ()),
+    "tflite": Format(
+        "tflite.write", ENDINGS["tflite"], ("decoded", "raw"), _HALF, ("ai_edge_litert",), always_fixed=True
+    ),
+    "caffe": Format(
+        "caffe.write", ENDINGS["caffe"], ("raw",), packages=("google.protobuf",), always_fixed=True
+    ),
 }
 OF_LANDMARKS = ("symbol", "onnx", "ncnn", "openvino", "mnn")  # formats of a landmark network
 
@@ -77,6 +85,7 @@ def export(
     header: Header | None = None,
     fixed_batch: int | None = None,
     best_threshold: float | None = None,
+    unverified: bool = False,
 ) -> Exported:
     """Export a network to one or more formats; each is verified against the network's boxes and scores.
 
@@ -97,8 +106,10 @@ def export(
             :class:`gluon_yolo.inference.preprocess.Preprocess`.
         header: of darknet weights; None is version 0.2.5 with no images seen.
         fixed_batch: batch size; formats that can be fixed then take only this batch and ``size_hw``, and
-            their default cut is ``decoded``. None does not fix the shape.
+            their default cut is ``decoded``. None does not fix the shape, where the format leaves the choice;
+            else it is 1.
         best_threshold: the score threshold with the best F1, for the record; None where it is not known.
+        unverified: write Caffe's files also where OpenCV cannot read them here.
 
     Raises:
         UserError: a format, its cut or its precision is unknown, an operator is not supported, the size does
@@ -124,7 +135,7 @@ def export(
         max_candidates=numbers.own_candidates,
         best_threshold=best_threshold,
     )
-    request = dataclasses.replace(request, record=record, batch=fixed_batch)
+    request = dataclasses.replace(request, record=record, batch=fixed_batch, unverified=unverified)
     files = {kind: tuple(f"{request.name}{end}" for end in FORMATS[kind].endings) for kind in formats}
     parities = {}
     with staged(out_dir, record, files) as coming:
@@ -132,6 +143,7 @@ def export(
             coming.formats[kind], parities[kind] = _writer(kind).write(request, coming.aside)
     folder = Path(out_dir)
     path = folder / f"{request.name}.json" if any(kind in ENDINGS for kind in formats) else None
+    fixed = tuple(kind for kind in formats if _is_fixed(FORMATS[kind], fixed_batch))
     result = ExportedLandmarks if isinstance(net.spec, LandmarkSpec) else Exported
     return result(
         folder,
@@ -145,8 +157,8 @@ def export(
         spec=net.spec,
         size_hw=size_hw,
         precision=precision,
-        fixed_batch=fixed_batch,
-        fixed=tuple(kind for kind in formats if fixed_batch and FORMATS[kind].fixable),
+        fixed_batch=fixed_batch or (1 if fixed else None),
+        fixed=fixed,
     )
 
 
@@ -164,6 +176,11 @@ def _whole(formats: Sequence[str], cut: str | None, fixed_batch: int | None) -> 
         if kind in FORMATS and kind not in OF_LANDMARKS:
             raise SettingError(f"{{format}} {kind}: is for detectors, and this is a landmark network")
     return "raw"
+
+
+def _is_fixed(kind: Format, fixed_batch: int | None) -> bool:
+    """Return whether a format's files take one input shape only."""
+    return kind.always_fixed or (kind.fixable and fixed_batch is not None)
 
 
 def _writer(kind: str) -> ModuleType:
@@ -198,7 +215,7 @@ def _check(
             )
     if fuse and "symbol" not in formats:
         raise UserError("fusing is of the format symbol; the others are fused as they are")
-    if fixed_batch is not None and not any(FORMATS[kind].fixable for kind in formats):
+    if fixed_batch is not None and not any(_is_fixed(FORMATS[kind], fixed_batch) for kind in formats):
         fixable = ", ".join(kind for kind, known in FORMATS.items() if known.fixable)
         raise UserError(f"a fixed size is of the formats {fixable}; the others take any size as they are")
     if fixed_batch is not None and fixed_batch < 1:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.errors import UserError
+from gluon_yolo.exporters.parity import Unverified
 from gluon_yolo.inference.model_files import find_model_record
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.tables import html_table
@@ -71,6 +72,9 @@ class Exported:
             lines.append(f"{'':{wide}}  {self.parities[kind]}")
         if self.kept:
             lines.append(f"there before, of the same weights: {', '.join(self.kept)}")
+        if self._nothing_runs:
+            lines.append(f"the model is in {self.folder}; nothing that is installed here runs it")
+            return "\n".join(lines)
         return "\n".join([*lines, *self._uses()])
 
     def _repr_html_(self) -> str:
@@ -108,6 +112,10 @@ class Exported:
         use = str(self.record if self._holds_several() else self.folder)
         line = f"the model is in {self.folder}; use it with: gluon-yolo demo --model {shlex.quote(use)} "
         return [*lines, f"{line}PICTURES, or in Python: gluon_yolo.Predictor.load({use!r})(picture)"]
+
+    @property
+    def _nothing_runs(self) -> bool:
+        return not self.kept and all(isinstance(parity, Unverified) for parity in self.parities.values())
 
     def _holds_several(self) -> bool:
         try:

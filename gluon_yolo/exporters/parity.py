@@ -57,6 +57,22 @@ class Parity:
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class Unverified:
+    """In the place of the differences of a file that nothing here can run.
+
+    Args:
+        reason: why it cannot be run.
+    """
+
+    reason: str
+    boxes = scores = points = float("nan")
+
+    def __str__(self) -> str:
+        """Return the reason in one line."""
+        return f"not tried: {self.reason}"
+
+
 def largest_differences(
     expected: Sequence[np.ndarray], given: Sequence[np.ndarray], size_hw: Sequence[int], best: int | None
 ) -> tuple[float, float]:

@@ -75,6 +75,7 @@ class Request:
         batch: batch size of a fixed input shape; None does not fix the shape.
         record: of the model, without its formats, for files that can contain it; None leaves it out.
         best_threshold: the score threshold with the best F1, for the record; None where it is not known.
+        unverified: whether files are written that nothing here can run.
     """
 
     net: DetectionNetwork
@@ -89,6 +90,7 @@ class Request:
     batch: int | None = None
     record: ModelRecord | None = None
     best_threshold: float | None = None
+    unverified: bool = False
 
     @property
     def fixed(self) -> tuple[int, int, int] | None:

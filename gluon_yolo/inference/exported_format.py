@@ -16,7 +16,10 @@ ENDINGS = {
     "ncnn": (".param", ".bin"),
     "openvino": ("-openvino.xml", "-openvino.bin"),
     "mnn": (".mnn",),
+    "tflite": (".tflite",),
+    "caffe": (".prototxt", ".caffemodel"),
 }
+ALWAYS_FIXED = ("tflite", "caffe")  # whose files take one input shape, however they are exported
 CUTS = ("nms", "decoded", "raw")
 _SELDOM = ("fixed", "portable", "runtimes")  # fields that a record leaves out when they are empty
 RAW_MAP = "raw_map_"  # with a level's number: name in a symbol of the node with its raw map

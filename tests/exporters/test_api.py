@@ -18,6 +18,7 @@ from gluon_yolo.exporters import api, staging
 from gluon_yolo.exporters.api import FORMATS, export
 from gluon_yolo.exporters.request import NMSOptions, digest
 from gluon_yolo.exporters.verify import BOUNDS, Reference, WrongResults
+from gluon_yolo.inference.exported_format import ALWAYS_FIXED
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.runtimes import registry
@@ -28,8 +29,8 @@ from tests.models.darknet import small
 from tests.random_model import CLASSES, random_detector, random_image
 
 SIZE_HW = (96, 128)
-ALL = ("symbol", "onnx", "ncnn", "openvino", "mnn", "darknet")
-RECORDED = ALL[:-1]
+ALL = ("symbol", "onnx", "ncnn", "openvino", "mnn", "darknet", "tflite")
+RECORDED = tuple(kind for kind in ALL if kind != "darknet")
 FILES = {
     "symbol": ("toy-symbol.json", "toy-0000.params"),
     "onnx": ("toy.onnx",),
@@ -37,6 +38,7 @@ FILES = {
     "openvino": ("toy-openvino.xml", "toy-openvino.bin"),
     "mnn": ("toy.mnn",),
     "darknet": ("toy.weights", "toy.names", "toy.cfg"),
+    "tflite": ("toy.tflite",),
 }
 RUNTIME = {
     "symbol": "mxnet",
@@ -44,6 +46,7 @@ RUNTIME = {
     "ncnn": "ncnn",
     "openvino": "openvino",
     "mnn": "mnn",
+    "tflite": "tflite",
 }
 
 
@@ -89,6 +92,7 @@ def test_all_at_once(dark, tmp_path):
         **dict.fromkeys(("symbol", "onnx", "openvino"), "nms"),
         "ncnn": "raw",
         "mnn": "decoded",
+        "tflite": "decoded",
     }
     assert record.precision == "float32" and record.weights == digest(dark) and len(record.weights) == 64
 
@@ -96,18 +100,18 @@ def test_all_at_once(dark, tmp_path):
 SMALLEST = "yolo_fastestv2"
 
 
-@pytest.mark.parametrize("kind", ["openvino", "mnn"])
+@pytest.mark.parametrize("kind", ["openvino", "mnn", "tflite"])
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name != SMALLEST)) for name in ZOO]
 )
 def test_converted_family(name, precision, kind, tmp_path):
-    """Converted files work for other sizes and batches than those of the verification."""
+    """The files work for other sizes and batches than the verification's; TFLite's for other batches."""
     need(kind)
     net = settled(name, CLASSES)
     done = export(net, tmp_path, [kind], "toy", (64, 96), "decoded", precision)
     network = registry.load(RUNTIME[kind], ModelRecord.read(done.record), tmp_path)
-    batches = [images(2, 96, 64)]
+    batches = [images(2, 64, 96) if kind in ALWAYS_FIXED else images(2, 96, 64)]
     found = Reference(net, batches).compare(network, done.parities[kind].bound)
     assert found.holds, found
     if precision == "float16":
@@ -143,7 +147,7 @@ def test_cuts(dark, cut, kind, tmp_path):
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["onnx", "openvino", "mnn"])
+@pytest.mark.parametrize("kind", ["onnx", "openvino", "mnn", "tflite"])
 @pytest.mark.parametrize("batch", [1, 2])
 def test_a_fixed_size(dark, kind, batch, tmp_path):
     """Any number of images run in its batches; another size is rejected before anything runs."""
@@ -283,7 +287,7 @@ def test_digest_is_of_the_numbers():
 @pytest.mark.parametrize(
     ("kinds", "options", "message"),
     [
-        (["tflite"], {}, "format 'tflite': unknown; known are symbol, onnx, ncnn, openvino, mnn, darknet"),
+        (["coreml"], {}, "format 'coreml': unknown; known are symbol, onnx, ncnn, openvino, mnn, darknet"),
         (["symbol", ""], {}, "format '': unknown"),
         ([], {}, "no format is named"),
         (["symbol", "symbol"], {}, "format symbol: is named twice"),

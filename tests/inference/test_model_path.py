@@ -23,8 +23,8 @@ pytest.importorskip("onnxruntime", reason="package onnxruntime is not installed"
 from gluon_yolo.exporters.api import FORMATS, export  # noqa: E402
 
 SIZE_HW = (64, 96)
-KINDS = ("symbol", "onnx", "openvino", "ncnn", "mnn")
-RUNTIME = {"symbol": "mxnet", "ncnn": "ncnn", "openvino": "openvino", "mnn": "mnn"}
+KINDS = ("symbol", "onnx", "openvino", "ncnn", "mnn", "tflite")
+RUNTIME = {"symbol": "mxnet", "ncnn": "ncnn", "openvino": "openvino", "mnn": "mnn", "tflite": "tflite"}
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,7 @@ def test_a_folder_and_a_record_mean_all_formats(model):
         ("toy.param", "ncnn"),
         ("toy.bin", "ncnn"),
         ("toy.mnn", "mnn"),
+        ("toy.tflite", "tflite"),
     ],
 )
 def test_a_file_beside_its_record_means_one_format(model, file, kind):
@@ -207,7 +208,7 @@ def test_a_file_that_was_cut_short(model, kept):
         Predictor.load(path)
 
 
-@pytest.mark.parametrize("name", ["best.tflite", "best.pt", "notes.txt"])
+@pytest.mark.parametrize("name", ["best.engine", "best.pt", "notes.txt"])
 def test_a_file_of_something_else(tmp_path, name):
     (tmp_path / name).write_bytes(b"\x80\x00 something")
     with pytest.raises(UserError, match=f"{name}: is no file of a model in a format that is known here"):

@@ -37,7 +37,7 @@ def loads(package: str) -> bool:
 
 
 OTHERS = [name for name, runtime in RUNTIMES.items() if not runtime.builds and loads(runtime.package)]
-FORMATS = {"onnxruntime": "onnx", "openvino": "onnx", "ncnn": "ncnn", "mnn": "mnn"}
+FORMATS = {"onnxruntime": "onnx", "openvino": "onnx", "ncnn": "ncnn", "mnn": "mnn", "tflite": "tflite"}
 
 # Rejects imports of mxnet and gluoncv, as if they were not installed.
 REFUSE = """

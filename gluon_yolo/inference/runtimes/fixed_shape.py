@@ -32,13 +32,26 @@ class FixedShape(NamedTuple):
         """Return whether images of this height and width fit."""
         return all(own is None or own == side for own, side in zip(self[1:], size_hw))
 
-    def check(self, size_hw: Sequence[int], name: str) -> None:
-        """Raise a SettingError that names the file unless images of this height and width can go in."""
-        if not self.suits(size_hw):
+    def check(self, size_hw: Sequence[int], name: str, always: bool = False) -> None:
+        """Raise a SettingError unless images of this height and width can go in.
+
+        Args:
+            size_hw: of the images.
+            name: of the file.
+            always: whether files of this format take one size, however they are exported.
+        """
+        if self.suits(size_hw):
+            return
+        size = f"{size_hw[0]}x{size_hw[1]}"
+        if always:
             raise SettingError(
-                f"{name}: takes pictures of {self.size} alone, since it was exported with {{fixed_size}}, "
-                f"and not of {size_hw[0]}x{size_hw[1]}; take that size, or export it without {{fixed_size}}"
+                f"{name}: takes pictures of {self.size} alone, as files of its format take one size, and not "
+                f"of {size}; take that size, or export it with {{size}} {size}"
             )
+        raise SettingError(
+            f"{name}: takes pictures of {self.size} alone, since it was exported with {{fixed_size}}, "
+            f"and not of {size}; take that size, or export it without {{fixed_size}}"
+        )
 
     def run(
         self, network: Callable[[np.ndarray], Sequence[np.ndarray]], pixels: np.ndarray

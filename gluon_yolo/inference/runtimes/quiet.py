@@ -1,4 +1,4 @@
-"""Keep the messages of a runtime's C library off the standard output."""
+"""Keep a runtime's C library off the standard output, and its useless messages off the error stream too."""
 
 from __future__ import annotations
 
@@ -15,36 +15,45 @@ from typing import TextIO
 
 log = logging.getLogger("gluon_yolo")
 
-OUTPUT = 1  # file descriptor of the standard output
+OUTPUT, ERRORS = 1, 2  # file descriptors of the standard output and error stream
 # Beginnings of lines that are of no use: about the CPU, and about a file that the error message names.
-CHATTER = ("The device supports:", "CPU Group:", "Invalidate buffer to create MNN Module")
+CHATTER = (
+    "The device supports:",
+    "CPU Group:",
+    "Invalidate buffer to create MNN Module",
+    "INFO: Created TensorFlow Lite XNNPACK delegate",
+    "INFO: Initialized TensorFlow Lite runtime",
+)
 _lock = threading.RLock()
 
 
 @contextlib.contextmanager
-def output_kept() -> Iterator[None]:
-    """Redirect what C libraries print to the standard output.
+def output_kept(descriptor: int = OUTPUT) -> Iterator[None]:
+    """Redirect what C libraries print to the standard output, or to the standard error stream.
 
     ``CHATTER`` is dropped; other lines are written to the standard error stream at the end of the block. What
-    Python prints in the meantime, in any thread, still goes to the standard output. Only one thread at a time
-    is inside. With a closed standard output this does nothing.
+    Python prints to the standard output in the meantime, in any thread, still goes there. Only one thread at
+    a time is inside. With a closed stream this does nothing.
+
+    Args:
+        descriptor: ``OUTPUT`` or ``ERRORS``.
     """
     with _lock:
         try:
-            kept = os.dup(OUTPUT)
+            kept = os.dup(descriptor)
         except OSError:
             yield
             return
         try:
             with tempfile.TemporaryFile() as caught:
-                with _python_prints_to(kept):
+                with _python_prints_to(kept) if descriptor == OUTPUT else contextlib.nullcontext():
                     _flush_c()
-                    os.dup2(caught.fileno(), OUTPUT)
+                    os.dup2(caught.fileno(), descriptor)
                     try:
                         yield
                     finally:
                         _flush_c()
-                        os.dup2(kept, OUTPUT)
+                        os.dup2(kept, descriptor)
                 caught.seek(0)
                 _pass_on(caught.read())
         finally:

@@ -12,6 +12,7 @@ from typing import Any, Callable
 import numpy as np
 
 from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.inference.exported_format import ALWAYS_FIXED
 from gluon_yolo.inference.model_files import find_model_record, weights_of
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.text import did_you_mean
@@ -31,17 +32,24 @@ class Runtime:
             has ``from_block(net, gpu=None) -> Network``.
         for_gpus: whether it is left to GPUs, unless it is named: on a CPU ``auto`` and ``quantize`` do not
             try it.
+        function: of the package, which not every version has; the package is one that all of this needs.
     """
 
     package: str
     formats: tuple[str, ...]
     builds: bool = False
     for_gpus: bool = False
+    function: str = ""
 
     @property
     def installed(self) -> bool:
         """Whether its package is installed; importing it may still fail."""
-        return importlib.util.find_spec(self.package) is not None
+        if importlib.util.find_spec(self.package) is None:
+            return False
+        found: Any = importlib.import_module(self.package) if self.function else None
+        for name in filter(None, self.function.split(".")):
+            found = getattr(found, name, None)
+        return not self.function or found is not None
 
 
 RUNTIMES = {
@@ -53,6 +61,8 @@ RUNTIMES = {
     # On a CPU it loads for seconds, and is not the fastest. Fastest calls of Yolo-Fastest at 320, two threads
     # of an AMD EPYC: ONNX Runtime 2.1 ms, OpenVINO 2.5, ncnn 2.8, torch 5.6, mxnet 6.7.
     "torch": Runtime("torch", ("symbol",), builds=True, for_gpus=True),
+    "tflite": Runtime("ai_edge_litert", ("tflite",)),
+    "opencv": Runtime("cv2", ("caffe",), function="dnn.readNetFromCaffe"),  # which OpenCV 5 lacks
 }
 
 
@@ -162,7 +172,7 @@ def check_fixed(name: str, record: ModelRecord, size_hw: tuple[int, int]) -> Non
     """Raise a UserError where the file that a runtime would read is fixed to another input size."""
     kind = next((kind for kind in known(name).formats if kind in record.formats), None)
     if kind is not None:
-        record.formats[kind].shape.check(size_hw, record.formats[kind].files[0])
+        record.formats[kind].shape.check(size_hw, record.formats[kind].files[0], kind in ALWAYS_FIXED)
 
 
 def _scored(name: str, record: ModelRecord) -> Sequence[str]:

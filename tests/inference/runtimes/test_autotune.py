@@ -324,8 +324,8 @@ def test_who_is_a_candidate(monkeypatch):
     assert registry.candidates(record_of(("symbol",))) == ["mxnet"]  # loading it tells what to install
     monkeypatch.setattr(registry.Runtime, "installed", False)
     assert registry.candidates(record_of()) == ["onnxruntime"]
-    foreign = record_of(formats={"tflite": ExportedFormat(("toy.tflite",), "raw", ("raw_0",))})
-    with pytest.raises(UserError, match="toy is there as tflite, which nothing here runs"):
+    foreign = record_of(formats={"coreml": ExportedFormat(("toy.mlmodel",), "raw", ("raw_0",))})
+    with pytest.raises(UserError, match="toy is there as coreml, which nothing here runs"):
         registry.candidates(foreign)
 
 

@@ -1,0 +1,1 @@
+"""Export to BVLC's Caffe: its layers, and its two files."""

@@ -1,0 +1,1 @@
+"""Export to TensorFlow Lite (LiteRT): its operators, its file, and int8."""

@@ -1,0 +1,97 @@
+"""The TFLite runtime: runs NAME.tflite in LiteRT's interpreter. Imports no mxnet."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.inference.model_record import ModelRecord
+from gluon_yolo.inference.runtimes import base, quiet
+from gluon_yolo.inference.runtimes.base import check_size, import_package, threads
+from gluon_yolo.inference.runtimes.fixed_shape import FixedShape
+from gluon_yolo.spec import DetectionSpec
+
+PACKAGE = "ai_edge_litert"
+
+
+class TFLiteRuntime:
+    """Run a TFLite file from pixels to boxes and scores. Several threads may call it; calls run one by one.
+
+    Args:
+        path: of the file.
+        spec: of the model.
+        shape: fixed input shape of the file.
+        gpu: must be None; LiteRT runs on the CPU here, with XNNPACK's kernels.
+
+    Raises:
+        MissingDependency: ai-edge-litert is not installed.
+        UserError: the file is damaged, or ``gpu`` is not None.
+    """
+
+    def __init__(self, path: Path, spec: DetectionSpec, shape: FixedShape, gpu: int | None = None) -> None:
+        if gpu is not None:
+            raise SettingError(f"GPU {gpu}: LiteRT runs on the processor here; leave {{gpu}} away")
+        import_package(PACKAGE)
+        package = import_package(f"{PACKAGE}.interpreter")
+        self._path, self._spec, self._shape = path, spec, shape
+        self._lock = threading.Lock()
+        try:
+            with quiet.output_kept(quiet.ERRORS):
+                # From memory: an interpreter of a file keeps it mapped, and crashes when it is written again.
+                self._interpreter = package.Interpreter(
+                    model_content=path.read_bytes(), num_threads=threads()
+                )
+                self._interpreter.allocate_tensors()
+            (given,) = self._interpreter.get_input_details()
+            self._outputs = {
+                entry["name"]: entry["index"] for entry in self._interpreter.get_output_details()
+            }
+        except (ValueError, RuntimeError) as error:
+            raise UserError(
+                f"{path}: is damaged or no TFLite file; export the model again with --format tflite"
+            ) from error
+        self._input = given["index"]
+
+    def __call__(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
+        """Run the network.
+
+        Args:
+            pixels: (B, h, w, 3) uint8 RGB, of the size of the file.
+
+        Returns:
+            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32; for raw maps the
+            :class:`gluon_yolo.inference.decode.RawMaps`.
+        """
+        check_size(pixels.shape[1:3], self._spec)
+        self._shape.check(pixels.shape[1:3], self._path.name, always=True)
+        arrays = dict(zip(self._outputs, self._shape.run(self._run, np.ascontiguousarray(pixels))))
+        for name, array in arrays.items():
+            if array.ndim == 4:  # a map, (B, H, W, K)
+                arrays[name] = np.ascontiguousarray(array.transpose(0, 3, 1, 2))
+        return base.to_boxes(arrays, self._spec)
+
+    def _run(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
+        with self._lock:
+            self._interpreter.set_tensor(self._input, pixels)
+            self._interpreter.invoke()
+            return [self._interpreter.get_tensor(index) for index in self._outputs.values()]
+
+
+def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> TFLiteRuntime:
+    """Load an exported model's TFLite file.
+
+    Args:
+        record: of the model.
+        folder: of the file.
+        gpu: must be None: LiteRT runs on the CPU here.
+
+    Raises:
+        MissingDependency: ai-edge-litert is not installed.
+        UserError: the file is absent or damaged, or ``gpu`` is not None.
+    """
+    graph = record.exported("tflite", folder)
+    return TFLiteRuntime(folder / graph.files[0], record.spec, graph.shape, gpu)
