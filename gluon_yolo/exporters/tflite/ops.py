@@ -24,7 +24,7 @@ from gluon_yolo.exporters.tflite.activations import (
     softplus,
 )
 from gluon_yolo.exporters.tflite.arrays import Array, Arrays, Unwritable
-from gluon_yolo.exporters.tflite.windows import convolution, max_pool
+from gluon_yolo.exporters.tflite.windows import channels_of, convolution, max_pool
 
 _AXES = (0, 3, 1, 2)  # where the axes B, C, H, W of a map lie in its tensor
 
@@ -131,6 +131,8 @@ def _concat(build: Arrays, node: Node, arrays: Sequence[Array], weights: Sequenc
 def _slice(build: Arrays, node: Node, arrays: Sequence[Array], weights: Sequence[np.ndarray]) -> Array:
     (array,) = arrays
     axis, begin, end, step = (node.attributes[key] for key in ("axis", "begin", "end", "step"))
+    if array.is_map and axis == 1 and step > 1:
+        return channels_of(build, node, array, range(array.shape[1])[begin:end:step])
     shape, place = list(array.shape), _axis(array, axis)
     begins, ends, steps = [0] * len(shape), list(build.lying(array)), [1] * len(shape)
     begins[place], ends[place], steps[place] = begin, min(end, shape[axis]), step

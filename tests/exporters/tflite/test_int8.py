@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -142,7 +144,8 @@ MIDDLES = {
         8,
         ["MAX_POOL_2D"],
     ),
-    "slice": (lambda b, x: b.add("slice", x, axis=1, begin=1, end=8, step=2), 4, ["STRIDED_SLICE"]),
+    "slice": (lambda b, x: b.add("slice", x, axis=1, begin=1, end=5, step=1), 4, ["STRIDED_SLICE"]),
+    "every other": (lambda b, x: b.add("slice", x, axis=1, begin=1, end=8, step=2), 4, ["CONV_2D"]),
     # These have no int8 here, and compute in float between two that have.
     "sigmoid": (lambda b, x: b.add("sigmoid", x), 8, ["DEQUANTIZE", "LOGISTIC", "QUANTIZE"]),
     "other clip": (
@@ -171,6 +174,21 @@ def test_operator(name):
         ours = litert.run(content, image[None])["raw_0"]
         theirs = numpy_engine.run(graph, image[None])["raw_0"]
         assert 0 < np.abs(ours - theirs).max() < 0.06 * np.abs(theirs).max()
+
+
+def test_channels_are_selected_exactly():
+    """By a convolution in int8 with the scale of its input."""
+    build = Builder()
+    first = convolution(build, build.add("planes", "data"), 3, 8, 3)
+    some = build.add("slice", first, axis=1, begin=1, end=8, step=2)
+    last = build.add("concat", some, first, axis=1)
+    graph = graph_of(build, convolution(build, last, 12, 2))
+    plan = int8.quantization(graph, int8.calibrate(graph, SIZE_HW, [IMAGES]))
+    same = dataclasses.replace(plan, scales={**plan.scales, last: plan.scales[first]})
+    seen = dataclasses.replace(graph, outputs={"raw_0": last})
+    found = litert.run(make_file(seen, (1, *SIZE_HW), int8=same), IMAGES[:1])["raw_0"]
+    np.testing.assert_array_equal(found[:, :4], found[:, 4:][:, 1::2])
+    assert len(np.unique(found)) > 100
 
 
 def test_a_channel_of_tiny_weights_keeps_its_bias():
