@@ -67,6 +67,7 @@ FASTESTV2 = (
     "--network fastestv2 --pretrained-base {data}/fastestv2/backbone.pth --recipe small-data --anchors auto"
 )
 SMALL = f"{FASTEST} --data-shape 224 --epochs 20"
+RATE = "--lr 0.003"  # the best of the plan `rates`, on both sets
 TINY = "--network mobilenet0_25 --recipe small-data --pretrained-base no --data-shape 224 --epochs 20"
 SCRATCH = "--recipe small-data --pretrained-base no"
 V1 = (
@@ -94,7 +95,7 @@ PLANS = {
     "alone": Plan(
         "each option alone, on a small network",
         "choose",
-        SMALL,
+        f"{SMALL} {RATE}",
         [
             Case("none", ""),
             Case("EMA", EMA),
@@ -102,13 +103,13 @@ PLANS = {
             Case("neighbours", "--assigner neighbours"),
             Case("overlap", "--assigner overlap"),
             Case("dynamic", "--assigner dynamic"),
-            Case("neighbours half rate", "--assigner neighbours --lr 0.00075"),
+            Case("neighbours half rate", "--assigner neighbours --lr 0.0015"),
             Case("CIoU", "--box-loss ciou"),
             Case("cut-out", "--augment light,cutout"),
             Case("mosaic", "--augment mosaic,light"),
             Case("mosaic closed", "--augment mosaic,light --no-mosaic-epochs 5"),
             Case("class balance", "--class-balance 0.5"),
-            Case("accumulate 4", "--accumulate 4 --lr 0.003"),
+            Case("accumulate 4", "--accumulate 4 --lr 0.006"),
         ],
     ),
     "SPP": Plan(
