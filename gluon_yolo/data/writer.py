@@ -189,13 +189,14 @@ def check_whole(path: Path) -> None:
     """Check that a data set is not one whose writing was interrupted.
 
     Args:
-        path: of it, a folder or a file in its folder.
+        path: of it, its folder, or what is in that or one deeper, as COCO's and WIDER FACE's annotations are.
 
     Raises:
         UserError: it is unfinished.
     """
-    folder = path if path.is_dir() else path.parent
-    if _state(folder).endswith(f" {_BEGUN}"):
+    inner = path.absolute() if path.is_dir() else path.absolute().parent
+    folder = next((each for each in (path, inner, inner.parent) if _state(each).endswith(f" {_BEGUN}")), None)
+    if folder is not None:
         raise UserError(
             f"{folder}: was not written to its end, so a part of the data is missing; give the same command "
             "that wrote it again (`gluon-yolo data convert` or `gluon-yolo data pack`), or remove the folder"

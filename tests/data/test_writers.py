@@ -220,3 +220,22 @@ def test_a_splits_name_may_be_any(tmp_path, format):
     data = data if format in MANY_CLASSES else one_class(data)
     source = written(format, tmp_path / "out", {"2007_train, 2012.train": data})
     assert len(source.open("train")) == 4
+
+
+@pytest.mark.parametrize(
+    ("format", "inner"),
+    [
+        ("coco", "annotations/instances_train.json"),
+        ("wider", "wider_face_split"),
+        ("wider", "wider_face_split/wider_face_train_bbx_gt.txt"),
+        ("yolo", "train.txt"),
+    ],
+)
+def test_a_part_of_an_unfinished_one_is_not_read(tmp_path, monkeypatch, format, inner):
+    data = one_class(small_data(tmp_path / "pictures"))
+    written(format, tmp_path / "out", {"train": data})
+    (tmp_path / "out" / ".gluon_yolo").write_text(f"{format} begun\n")
+    monkeypatch.chdir((tmp_path / "out" / inner).parent)
+    for path in (tmp_path / "out" / inner, Path(inner).name):
+        with pytest.raises(UserError, match=r"out: was not written to its end"):
+            open_source(path)

@@ -152,3 +152,24 @@ def test_what_is_lost_is_said(root, tmp_path_factory, caplog):
     (name,) = (out / "wider_face_split").iterdir()
     assert "\n1 2 10 9 0 0 0 0 0 0\n3 4 5 6 0 0 0 1 0 0\n" in name.read_text()
     assert {path.parent.name for path in out.glob("WIDER_*/images/*/*.jpg")} == {"0--Event", "1--Event"}
+
+
+@pytest.mark.parametrize(
+    ("words", "format"),
+    [
+        (["pack", "{data}", "{out}"], "record"),
+        (["tile", "{data}", "{out}", "--tile", "32"], "wider"),
+        (["dedupe", "{data}", "--out", "{out}"], "wider"),
+        (["convert", "{data}", "{out}", "--to", "coco"], "coco"),
+    ],
+)
+def test_commands_that_write_data(root, tmp_path_factory, words, format):
+    out = tmp_path_factory.mktemp("written") / "out"
+    assert main(["data", *(word.format(data=root, out=out) for word in words)]) == 0
+    source = open_source(out)
+    assert (source.format, source.class_names(source.splits())) == (format, ("face",))
+    faces = source.open(source.splits()[0])
+    first = faces.annotations(0)  # the tile in the corner shows both faces of the image too
+    assert first.boxes.tolist() == [[1, 2, 11, 11], [3, 4, 8, 10]]
+    assert first.difficult.tolist() == [False, True]
+    assert main(["data", "check", str(out)]) == 0
