@@ -7,7 +7,7 @@
 # make lint              ruff and mypy
 # make docs              build the documentation as pages for a browser, in site/
 # make package           build the source distribution and the wheel, in dist/
-# make bench             every benchmark but that of a GPU, one after the other
+# make bench             every benchmark but that of a GPU and those of hours, one after the other
 # make samples           build the C++ programs of deploy/ (docs/deploy.md)
 # make samples-test      hold them to Python
 # make samples-packages  install what they need, on Debian and Ubuntu, as root
@@ -113,7 +113,7 @@ package: setup
 	$(PY) -m build --no-isolation --outdir dist
 
 bench: setup $(TESTS_STAMP)
-	@for script in $(filter-out benchmarks/alive.py benchmarks/peers.py benchmarks/runtime_models.py benchmarks/train_sides.py benchmarks/gpu_rates.py benchmarks/gpu_train.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(PY) $$script || exit 1; done
+	@for script in $(filter-out benchmarks/alive.py benchmarks/peers.py benchmarks/runtime_models.py benchmarks/train_sides.py benchmarks/gpu_rates.py benchmarks/gpu_train.py benchmarks/ablation.py benchmarks/peer_training.py benchmarks/peer_training_side.py benchmarks/choosing.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(PY) $$script || exit 1; done
 
 samples: setup
 	@deploy/build.sh "$(SAMPLES)" $(PY)

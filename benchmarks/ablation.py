@@ -65,24 +65,46 @@ V2 = (
     "--recipe small-data"
 )
 EMA = "--ema --ema-decay 0.998 --ema-ramp-up 100"
+CLIP = "--clip-grad-norm 10"
 PLANS = {
+    "rates": Plan(
+        "the rate of the first update after warm-up, alone and with a limit to the gradient",
+        "choose",
+        SMALL,
+        [
+            Case("0.0015", ""),
+            Case("0.003", "--lr 0.003"),
+            Case("0.006", "--lr 0.006"),
+            Case("0.003 clipped", f"--lr 0.003 {CLIP}"),
+            Case("0.006 clipped", f"--lr 0.006 {CLIP}"),
+            Case("0.012 clipped", f"--lr 0.012 {CLIP}"),
+            Case("AdamW 0.001", "--optimizer adamw --lr 0.001 --wd 0.05"),
+            Case("AdamW 0.002", "--optimizer adamw --lr 0.002 --wd 0.05"),
+        ],
+    ),
     "alone": Plan(
         "each option alone, on a small network",
         "choose",
         SMALL,
         [
             Case("none", ""),
+            Case("double rate", "--lr 0.003"),
+            Case("half rate", "--lr 0.00075"),
             Case("EMA", EMA),
+            Case("EMA short", "--ema --ema-decay 0.99 --ema-ramp-up 100"),
             Case("neighbours", "--assigner neighbours"),
+            Case("neighbours half rate", "--assigner neighbours --lr 0.00075"),
             Case("overlap", "--assigner overlap"),
+            Case("overlap half rate", "--assigner overlap --lr 0.00075"),
             Case("dynamic", "--assigner dynamic"),
+            Case("dynamic half rate", "--assigner dynamic --lr 0.00075"),
             Case("SPP", "--spp"),
             Case("CIoU", "--box-loss ciou"),
             Case("clipping", "--clip-grad-norm 10"),
             Case("AdamW", "--optimizer adamw --lr 0.001 --wd 0.05"),
             Case("cut-out", "--augment light,cutout"),
-            Case("mosaic", "--augment mosaic"),
-            Case("mosaic closed", "--augment mosaic --no-mosaic-epochs 5"),
+            Case("mosaic", "--augment mosaic,light"),
+            Case("mosaic closed", "--augment mosaic,light --no-mosaic-epochs 5"),
             Case("class balance", "--class-balance 0.5"),
             Case("accumulate 4", "--accumulate 4 --lr 0.003"),
         ],

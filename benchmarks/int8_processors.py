@@ -38,8 +38,7 @@ from gluon_yolo.exporters.api import export
 from gluon_yolo.exporters.onnx import int8 as onnx_int8
 from gluon_yolo.exporters.quantize import search
 from gluon_yolo.exporters.quantize.backends import OnnxInt8
-from gluon_yolo.exporters.quantize.calibrate import read
-from gluon_yolo.exporters.quantize.data import Amount, open_images
+from gluon_yolo.exporters.quantize.data import Amount, open_images, read
 from gluon_yolo.exporters.source_model import load_model
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.preprocess import Preprocess

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gluon_yolo._version import __version__
 
 if TYPE_CHECKING:
+    from gluon_yolo.api.benchmark import benchmark
     from gluon_yolo.api.evaluate import evaluate
     from gluon_yolo.api.export import export
     from gluon_yolo.api.import_caffe import import_caffe
@@ -39,6 +40,7 @@ __all__ = [
     "Predictor",
     "TrainConfig",
     "__version__",
+    "benchmark",
     "build",
     "evaluate",
     "export",
@@ -60,6 +62,7 @@ _HOMES = {
     "FaceLandmarks": "gluon_yolo.inference.face_landmarks",
     "Predictor": "gluon_yolo.inference.predictor",
     "TrainConfig": "gluon_yolo.training.config",
+    "benchmark": "gluon_yolo.api.benchmark",
     "build": "gluon_yolo.models.zoo",
     "evaluate": "gluon_yolo.api.evaluate",
     "export": "gluon_yolo.api.export",

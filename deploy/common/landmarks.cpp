@@ -16,6 +16,7 @@ const std::map<std::string, cv::Scalar> kColours = {{"contour", {64, 224, 255}},
                                                     {"mouth", {255, 80, 80}}};
 const cv::Scalar kWhite(255, 255, 255);
 constexpr float kAcross = 90;  // the face's longer side over this is a dot's radius
+constexpr float kPixel = 0.7F;  // a dot of a smaller radius is one pixel
 constexpr int kFraction = 4;   // bits of a pixel's fraction, for OpenCV
 
 // Returns the whole pixels that a side of the crop takes, within the image and at least one.
@@ -63,14 +64,19 @@ void LandmarkFinder::draw(cv::Mat& image, const std::vector<cv::Point2f>& points
         points.begin(), points.end(), [](const cv::Point2f& a, const cv::Point2f& b) { return a.x < b.x; });
     const auto [first_y, last_y] = std::minmax_element(
         points.begin(), points.end(), [](const cv::Point2f& a, const cv::Point2f& b) { return a.y < b.y; });
-    const float side = std::max(last_x->x - first_x->x, last_y->y - first_y->y);
+    const float radius = std::max(last_x->x - first_x->x, last_y->y - first_y->y) / kAcross;
     const auto fixed = [](float number) { return static_cast<int>(std::lround(number * (1 << kFraction))); };
     const float far = 2.0F * static_cast<float>(std::max(image.rows, image.cols));
     for (std::size_t i = 0; i < points.size(); ++i) {
         // Far outside of the image, OpenCV's fixed-point numbers would overflow.
         if (!(std::max(std::abs(points[i].x), std::abs(points[i].y)) < far)) continue;
-        cv::circle(image, {fixed(points[i].x), fixed(points[i].y)}, fixed(std::max(1.0F, side / kAcross)), colours[i],
-                   cv::FILLED, cv::LINE_AA, kFraction);
+        if (radius < kPixel) {
+            const cv::Point place(cvRound(points[i].x), cvRound(points[i].y));
+            cv::rectangle(image, place, place, colours[i], cv::FILLED);
+        } else {
+            cv::circle(image, {fixed(points[i].x), fixed(points[i].y)}, fixed(std::max(1.0F, radius)), colours[i],
+                       cv::FILLED, cv::LINE_AA, kFraction);
+        }
     }
 }
 

@@ -15,10 +15,10 @@ from gluon_yolo.data.request import DataRequest
 from gluon_yolo.errors import SettingError, check_within
 from gluon_yolo.exporters.folder_lock import locked_folder
 from gluon_yolo.exporters.quantize.calibrate import METHODS
-from gluon_yolo.exporters.quantize.compare import Say
 from gluon_yolo.exporters.quantize.data import Amount, images_of, open_images
 from gluon_yolo.exporters.quantize.quantize import FORMATS, MAX_DROP, PRECISIONS, quantize_network
 from gluon_yolo.exporters.quantize.quantized import Quantized
+from gluon_yolo.exporters.quantize.scorer import Say
 from gluon_yolo.exporters.quantize.search import BEST
 from gluon_yolo.exporters.request import NMSOptions, Request, checked_name
 from gluon_yolo.exporters.source_model import Model, PathLike, SourceModel, check_detector, load_model

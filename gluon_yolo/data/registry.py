@@ -26,7 +26,7 @@ from gluon_yolo.data.recordio.writer import RecordWriter
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.voc.source import VOCSource
 from gluon_yolo.data.voc.writer import VOCWriter
-from gluon_yolo.data.writer import Writer
+from gluon_yolo.data.writer import Writer, check_whole
 from gluon_yolo.data.yolo.lists import broken_lists, fault
 from gluon_yolo.data.yolo.source import YOLOSource
 from gluon_yolo.data.yolo.writer import YOLOWriter
@@ -77,6 +77,7 @@ def open_source(path: str | os.PathLike[str], format: str | None = None) -> Sour
         )
     if not (path.is_dir() or path.is_file()):
         raise UserError(f"{path}: is neither a folder nor a file that can be read again, such as a pipe")
+    check_whole(path)
     found = [format] if format else [name for name in SOURCES if SOURCES[name].recognises(path)]
     if len(found) != 1:
         raise _several(path, found) if found else _unknown(path)

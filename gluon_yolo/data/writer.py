@@ -176,10 +176,27 @@ def file_stem(split: str) -> str:
     return re.sub(r"[^\w-]+", "_", split)
 
 
+def check_whole(path: Path) -> None:
+    """Check that a data set is not one whose writing was interrupted.
+
+    Args:
+        path: of it, a folder or a file in its folder.
+
+    Raises:
+        UserError: it is unfinished.
+    """
+    folder = path if path.is_dir() else path.parent
+    if _state(folder).endswith(f" {_BEGUN}"):
+        raise UserError(
+            f"{folder}: was not written to its end, so a part of the data is missing; give the same command "
+            "that wrote it again (`gluon-yolo data convert` or `gluon-yolo data pack`), or remove the folder"
+        )
+
+
 def _state(folder: Path) -> str:
     """Return the content of a folder's marker; empty without one."""
     marker = folder / _MARKER
-    return marker.read_text(encoding="utf-8").strip() if marker.is_file() else ""
+    return marker.read_text(encoding="utf-8", errors="replace").strip() if marker.is_file() else ""
 
 
 def _link(file: str, target: Path) -> bool:

@@ -19,6 +19,7 @@ COLOURS: tuple[Colour, ...] = (
     (255, 255, 255),
 )
 _ACROSS = 90  # the face's longer side over this is a dot's radius
+_PIXEL = 0.7  # a dot of a smaller radius is one pixel: OpenCV's smallest circle has 13
 _FRACTION = 4  # bits of a pixel's fraction, for OpenCV
 
 
@@ -36,14 +37,17 @@ def draw_landmarks(image: np.ndarray, points: np.ndarray, groups: Mapping[str, S
     canvas = np.ascontiguousarray(image).copy()
     colours = point_colours(points.shape[1] if points.ndim == 3 else 0, groups)
     for face in points:
-        side = float(np.ptp(face, axis=0).max()) if len(face) else 0.0
-        radius = round(max(1.0, side / _ACROSS) * (1 << _FRACTION))
+        radius = float(np.ptp(face, axis=0).max(initial=0)) / _ACROSS
+        fixed = round(max(1.0, radius) * (1 << _FRACTION))
         # Far outside of the image, OpenCV's fixed-point numbers would overflow.
         near = np.abs(face).max(axis=1, initial=0) < 2 * max(canvas.shape)
         for place, ink, seen in zip(face, colours, near):
-            if seen:
+            if seen and radius < _PIXEL:
+                x, y = np.rint(place).astype(int).tolist()
+                canvas[max(y, 0) : max(y + 1, 0), max(x, 0) : max(x + 1, 0)] = ink
+            elif seen:
                 middle = [round(float(number) * (1 << _FRACTION)) for number in place]
-                cv2.circle(canvas, middle, radius, ink, cv2.FILLED, cv2.LINE_AA, _FRACTION)
+                cv2.circle(canvas, middle, fixed, ink, cv2.FILLED, cv2.LINE_AA, _FRACTION)
     return canvas
 
 

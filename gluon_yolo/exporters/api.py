@@ -68,6 +68,7 @@ FORMATS: Mapping[str, Format] = {
         "caffe.write", ENDINGS["caffe"], ("raw",), packages=("google.protobuf",), always_fixed=True
     ),
 }
+OF_LANDMARKS = ("symbol", "onnx", "ncnn", "openvino", "mnn")  # formats of a landmark network
 
 
 def export(
@@ -171,7 +172,7 @@ def _whole(formats: Sequence[str], cut: str | None, fixed_batch: int | None) -> 
     if fixed_batch is not None:
         raise SettingError("{fixed_size}: a landmark network has one size already; leave {fixed_size} away")
     for kind in formats:
-        if kind in FORMATS and "raw" not in FORMATS[kind].cuts:
+        if kind in FORMATS and kind not in OF_LANDMARKS:
             raise SettingError(f"{{format}} {kind}: is for detectors, and this is a landmark network")
     return "raw"
 

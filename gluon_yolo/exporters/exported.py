@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.exporters.verify import Unverified
+from gluon_yolo.exporters.parity import Unverified
 from gluon_yolo.inference.model_files import find_model_record
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.tables import html_table

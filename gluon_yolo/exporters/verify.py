@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.predictor import FARTHEST, Network
+from gluon_yolo.exporters.parity import FARTHEST, Bound, Parity, largest, largest_differences, magnitude
+from gluon_yolo.inference.predictor import Network
 from gluon_yolo.models.decode import Decode
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
-
-
-@dataclasses.dataclass(frozen=True)
-class Bound:
-    """The largest allowed differences; the defaults are for float32 on images that suit the network.
-
-    Args:
-        boxes: in pixels.
-        scores: of 0..1, over all anchors.
-        best: number of anchors per image, with the best scores, whose boxes are compared; None is all.
-    """
-
-    boxes: float = 0.05
-    scores: float = 1e-4
-    best: int | None = None
-
 
 # By precision of the weights. On images unlike the training data a network's maps have large values, and so
 # rounding errors; the size of a box is an exponential of them. With the 11 bits of float16 or the 8 of
@@ -37,55 +21,6 @@ BOUNDS = {
     "float16": Bound(16.0, 0.1, 100),
     "bfloat16": Bound(64.0, 0.3, 100),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Parity:
-    """The largest differences over classes, images and anchors (of boxes: the anchors of the bound).
-
-    Args:
-        boxes: of a side, in input pixels. For a box larger than the input it is scaled down: where a side is
-            at twice the input's longer side, two pixels count as one.
-        scores: of 0..1.
-        images: number of images that were compared.
-        bound: the largest allowed differences.
-    """
-
-    boxes: float
-    scores: float
-    images: int
-    bound: Bound = Bound()
-
-    @property
-    def holds(self) -> bool:
-        """Whether both differences are within the bound; False for NaN."""
-        return self.boxes <= self.bound.boxes and self.scores <= self.bound.scores
-
-    def __str__(self) -> str:
-        """Return the differences in one line."""
-        boxes = "boxes" if self.bound.best is None else f"the {self.bound.best} best boxes"
-        return (
-            f"largest difference from the network on {self.images} picture{'s' * (self.images != 1)}: "
-            f"{boxes} {self.boxes:.2g} pixels (bound {self.bound.boxes:g}), "
-            f"scores {self.scores:.1e} (bound {self.bound.scores:.0e})"
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class Unverified:
-    """In the place of the differences of a file that nothing here can run.
-
-    Args:
-        reason: why it cannot be run.
-    """
-
-    reason: str
-    boxes = scores = points = float("nan")
-
-    def __str__(self) -> str:
-        """Return the reason in one line."""
-        return f"not tried: {self.reason}"
-
 
 _FAR = 1e3  # times the input's longer side: boxes of trained networks stay below, also on noise
 
@@ -129,7 +64,7 @@ class Reference:
                     "of another network; nothing was written"
                 )
             self.expected.append((boxes, scores))
-            self._reach = max(self._reach, float(_magnitude(boxes, batch.shape[1:3]).max(initial=0)))
+            self._reach = max(self._reach, float(magnitude(boxes, batch.shape[1:3]).max(initial=0)))
 
     def compare(self, other: Network, bound: Bound | None = None) -> Parity:
         """Run an exported model on the images.
@@ -147,13 +82,7 @@ class Reference:
             given = other(batch)
             if [array.shape for array in expected] != [array.shape for array in given]:
                 raise ValueError(f"expected shapes {_shapes(expected)}, got {_shapes(given)}")
-            # The exponentials of an untrained network can overflow: all positions beyond FARTHEST are equal.
-            sides, own = (np.clip(array, -FARTHEST, FARTHEST) for array in (expected[0], given[0]))
-            boxes = np.abs(sides - own) / _magnitude(sides, batch.shape[1:3])
-            if bound.best is not None:
-                order = np.argsort(-expected[1].max(axis=2), axis=1, kind="stable")[:, : bound.best]
-                boxes = np.take_along_axis(boxes, order[:, :, None], axis=1)
-            differences.append((_largest(boxes), _largest(np.abs(expected[1] - given[1]))))
+            differences.append(largest_differences(expected, given, batch.shape[1:3], bound.best))
         worst = np.max(differences, axis=0)
         return Parity(float(worst[0]), float(worst[1]), self.images, bound)
 
@@ -191,19 +120,8 @@ def relative_error(expected: np.ndarray, given: np.ndarray) -> float:
     """
     ours, theirs = (np.clip(array, -FARTHEST, FARTHEST) for array in (expected, given))
     sizes = np.abs(ours)
-    largest = max(1.0, float(sizes[sizes < FARTHEST].max(initial=0)))
-    return _largest(np.abs(ours - theirs) / np.maximum(sizes, largest))
-
-
-def _magnitude(boxes: np.ndarray, size_hw: Sequence[int]) -> np.ndarray:
-    """Return for each box (B, N, 1) its farthest side over the input's longer side, at least 1."""
-    reach = np.abs(boxes).max(axis=2, keepdims=True)
-    return np.maximum(1, reach / max(size_hw))
-
-
-def _largest(differences: np.ndarray) -> float:
-    """Return the largest difference; NaN if there is one."""
-    return float(differences.max(initial=0)) if not np.isnan(differences).any() else float("nan")
+    most = max(1.0, float(sizes[sizes < FARTHEST].max(initial=0)))
+    return largest(np.abs(ours - theirs) / np.maximum(sizes, most))
 
 
 def _shapes(arrays: Sequence[np.ndarray]) -> str:

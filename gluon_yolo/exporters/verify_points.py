@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.exporters.verify import BOUNDS, Bound, WrongResults
+from gluon_yolo.exporters.parity import Bound
+from gluon_yolo.exporters.verify import BOUNDS, WrongResults
 from gluon_yolo.inference.predictor import Network
 from gluon_yolo.mxnet_compat import mx
 

@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Callable
 
+import cv2
 import pytest
 
 from gluon_yolo.cli import main
@@ -56,6 +57,15 @@ def sample(request) -> Sample:
     program = Path(os.environ[BUILT]) / SAMPLES[request.param] / "detect"
     assert program.is_file(), f"{program}: build it with `make samples`"
     return Sample(request.param, program)
+
+
+@pytest.fixture(autouse=True)
+def _no_ipp():
+    """Resize by OpenCV's own code, as in Debian: with Intel's IPP, as pip's has, levels differ by one."""
+    before = cv2.ipp.useIPP()
+    cv2.ipp.setUseIPP(False)
+    yield
+    cv2.ipp.setUseIPP(before)
 
 
 class Models:

@@ -77,15 +77,6 @@ def check(
     assert difference.pixels <= limits[0] and difference.score <= limits[1], FIGURES[-1]
 
 
-@pytest.fixture(autouse=True)
-def _no_ipp():
-    """Resize by OpenCV's own code, as in Debian: with Intel's IPP, as pip's has, levels differ by one."""
-    before = cv2.ipp.useIPP()
-    cv2.ipp.setUseIPP(False)
-    yield
-    cv2.ipp.setUseIPP(before)
-
-
 def write(folder: Path, name: str, image: np.ndarray) -> Path:
     """Write an image, RGB where it has colours, as PNG."""
     path = folder / f"{name}.png"

@@ -153,6 +153,9 @@ def test_a_detector_is_no_landmark_network_and_the_reverse(imported, exported, t
             UserError, match="is a network of face landmarks, and no detector; give it to demo"
         ):
             gluon_yolo.Predictor.load(folder)
+    for model in (imported, exported):
+        with pytest.raises(UserError, match="is a network of face landmarks"):
+            gluon_yolo.benchmark(model)
     with pytest.raises(UserError, match="is a network of face landmarks, where a detector is expected"):
         gluon_yolo.quantize(imported, tmp_path, out=tmp_path / "int8")
     with pytest.raises(UserError, match="is an exported landmark network; export the imported model"):

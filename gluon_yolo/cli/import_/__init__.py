@@ -12,9 +12,9 @@ from gluon_yolo.cli import add_sub_commands, run_sub_command
 
 # Here and not in the modules of the commands, so that the list of commands needs no import of them.
 COMMANDS = {
-    "caffe": "a network of face landmarks: its .prototxt and its .caffemodel",
     "darknet": "a darknet network: its .cfg and its .weights",
     "fastestv2": "a Yolo-FastestV2: its .pth",
+    "caffe": "a network of face landmarks: its .prototxt and its .caffemodel",
 }
 
 _LINES = "\n".join(f"  {name:9} {line}" for name, line in COMMANDS.items())

@@ -12,10 +12,10 @@ import numpy as np
 from gluon_yolo.data.images import tiff
 from gluon_yolo.data.images.bmp import decode_bmp, has_masks
 from gluon_yolo.data.images.exif import UPRIGHT
-from gluon_yolo.data.images.file_types import BMP, JPEG, JPEG2000, NETPBM, TIFF, WEBP, Kind, kind_of
+from gluon_yolo.data.images.file_types import BMP, JPEG, JPEG2000, NETPBM, PNG, TIFF, WEBP, Kind, kind_of
 from gluon_yolo.data.images.netpbm import decode_netpbm
 from gluon_yolo.data.images.sample_format import Samples, samples_of
-from gluon_yolo.data.images.segments import jpeg_segments
+from gluon_yolo.data.images.segments import jpeg_segments, png_reaches_too_far
 from gluon_yolo.data.quality.report import BadFile
 
 # Which files OpenCV rotates by their EXIF orientation depends on its version, so this is switched off.
@@ -83,6 +83,8 @@ def _checked(data: bytes, name: str) -> tuple[Kind, Samples]:
         raise unreadable(name, "the file is empty")
     kind = kind_of(data)
     if kind is None:
+        raise unreadable(name, _NOTHING)
+    if kind is PNG and png_reaches_too_far(data):
         raise unreadable(name, _NOTHING)
     if not kind.is_read:
         raise BadFile(name, kind.refusal, "unreadable-picture")

@@ -46,6 +46,16 @@ def png_chunks(data: bytes) -> Iterator[Chunk]:
         place = end + 4  # skip the check sum
 
 
+def png_reaches_too_far(data: bytes) -> bool:
+    """Return whether a chunk before a PNG's end is longer than the file: OpenCV reserves what it asks for."""
+    for name, _, end in png_chunks(data):
+        if end > len(data):
+            return True
+        if name == b"IEND":
+            return False
+    return False
+
+
 def riff_chunks(data: bytes) -> Iterator[Chunk]:
     """Yield the complete chunk headers of a RIFF file such as WebP."""
     place = 12

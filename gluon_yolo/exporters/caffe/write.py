@@ -7,8 +7,9 @@ from pathlib import Path
 
 from gluon_yolo.errors import SettingError
 from gluon_yolo.exporters.caffe.file import make_net, write_model
+from gluon_yolo.exporters.parity import Parity, Unverified
 from gluon_yolo.exporters.request import Request
-from gluon_yolo.exporters.verify import BOUNDS, Parity, Unverified
+from gluon_yolo.exporters.verify import BOUNDS
 from gluon_yolo.inference.exported_format import ENDINGS, ExportedFormat
 from gluon_yolo.inference.runtimes import opencv
 

@@ -71,8 +71,8 @@ def _pooling(step: Step, build: Builder) -> Value:
 
 
 def _average_pool(step: Step, build: Builder) -> Value:
-    step.expect("pooling_convention", "valid")
-    step.expect("count_include_pad", True, None)
+    if step.get("pooling_convention", "valid") != "valid" or step.get("count_include_pad", True) is False:
+        raise Unreadable("pool_type=avg whose windows differ in the number of their cells")
     pad = step.pair("pad", 0)
     kernel, stride = step.pair("kernel", 1), step.pair("stride", 1)
     return build.add("average_pool", step.array(), kernel=kernel, stride=stride, padding=(*pad, *pad))
@@ -87,14 +87,16 @@ def _pad(step: Step, build: Builder) -> Value:
 
 def _reshape(step: Step, build: Builder) -> Value:
     shape, value = tuple(step.get("shape", ())), step.inputs[0]
-    if shape == (0, -1) and isinstance(value, str):
-        return build.add("reshape", value, shape=shape)
     if step.get("reverse", False) and shape[0] == -1 and shape[-2:] == (0, 0):
         if isinstance(value, Stacked) and len(shape) == 4:
             return build.add("concat", *value.arrays, axis=1)
         if isinstance(value, str) and len(shape) == 5:
             return Parted(value, shape[1], shape[2])
     raise Unreadable(f"shape={shape}")
+
+
+def _flatten(step: Step, build: Builder) -> Value:
+    return build.add("reshape", step.array(), shape=(0, -1))
 
 
 def _slice_channel(step: Step, build: Builder) -> Value | list[Value]:
@@ -225,6 +227,7 @@ READERS: Mapping[str, Reader] = {
     "Pooling": _pooling,
     "Pad": _pad,
     "Reshape": _reshape,
+    "Flatten": _flatten,
     "SliceChannel": _slice_channel,
     "slice_axis": _slice_axis,
     "stack": _stack,

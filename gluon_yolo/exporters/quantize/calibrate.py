@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Callable, Union
 
 import numpy as np
 
-from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.errors import SettingError, UserError
-from gluon_yolo.inference.preprocess import Preprocess
+from gluon_yolo.errors import UserError
 from gluon_yolo.mxnet_compat import mx
-from gluon_yolo.progress.bar import counting
-from gluon_yolo.system import memory
 
 BINS = 4095  # odd, as is a third of it: see Histogram
 Ranges = Mapping[str, "tuple[float, float]"]
@@ -143,52 +138,3 @@ def calibrate_ranges(
         if progress is not None and method == "entropy":
             progress("ranges", number, len(seen))
     return ranges
-
-
-def drawn(count: int, most: int, seed: int = 0) -> list[int]:
-    """Return the indices of ``most`` of ``count`` images or of all, chosen at random, in ascending order.
-
-    The same arguments give the same images, and a smaller ``most`` gives a subset.
-    """
-    return sorted(np.random.default_rng(seed).permutation(count)[:most].tolist())
-
-
-def divided(count: int, most: int, seed: int = 0) -> tuple[list[int], list[int]]:
-    """Split ``count`` images at random: for calibration, and for measuring accuracy.
-
-    Args:
-        count: at least 2.
-        most: number for calibration; at most half of all.
-        seed: of the random choice.
-    """
-    calibrated = drawn(count, min(most, count // 2), seed)
-    return calibrated, sorted(set(range(count)) - set(calibrated))
-
-
-def read(dataset: Dataset, indices: Sequence[int], size_hw: tuple[int, int], fit: Preprocess) -> np.ndarray:
-    """Read images and preprocess them as in evaluation.
-
-    Args:
-        dataset: of the images.
-        indices: of the images in the data set.
-        size_hw: height and width of the input in pixels.
-        fit: how images are resized to the input.
-
-    Returns:
-        (B, h, w, 3) uint8 RGB.
-
-    Raises:
-        UserError: there is not enough memory for all of them.
-        BadFile: an image cannot be read.
-    """
-    an_image, there = 3 * math.prod(size_hw), memory.look()
-    if there is not None and len(indices) * an_image > there.free:
-        raise SettingError(
-            f"{{num}} {len(indices)}: pictures of {size_hw[0]}x{size_hw[1]} that would take "
-            f"{len(indices) * an_image / memory.GB:.1f} GB of memory, and there is {there}; give {{num}} "
-            f"{max(1, there.free // (2 * an_image))}"
-        )
-    images = np.empty((len(indices), *size_hw, 3), dtype=np.uint8)
-    for place, index in enumerate(counting(indices, len(indices), "read pictures", "picture")):
-        images[place] = fit(dataset.image(index), size_hw)[0]
-    return images

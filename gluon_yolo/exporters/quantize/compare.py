@@ -7,64 +7,25 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
 from gluon_yolo.errors import SettingText
-from gluon_yolo.evaluation.accuracy_drop import AccuracyDrop, found_by
+from gluon_yolo.evaluation.accuracy_drop import AccuracyDrop
 from gluon_yolo.exporters.api import export
 from gluon_yolo.exporters.quantize import search
 from gluon_yolo.exporters.quantize.backends import INT8
-from gluon_yolo.exporters.quantize.data import Images, warn_of_few
 from gluon_yolo.exporters.quantize.quantized import Row
+from gluon_yolo.exporters.quantize.scorer import Say
 from gluon_yolo.exporters.request import Request
 from gluon_yolo.inference.model_record import ModelRecord
-from gluon_yolo.inference.predictor import Predictor
-from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.inference.runtimes import registry
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
-from gluon_yolo.nms import SHOWN_SCORE
 
 ROUNDS, SECONDS = 20, 30.0  # largest number of calls of each network, and time limit for all of them
 SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")
 Form = tuple[Row, Network]
-Say = Callable[[str], None]
-
-
-def accuracy_drop_of(images: Images, reference: Network, request: Request, say: Say) -> AccuracyDrop:
-    """Return the scorer of the forms, with the data's annotations or the float network's detections.
-
-    Args:
-        images: to score on.
-        reference: the float network.
-        request: the network, its name, size and thresholds.
-        say: called with each line for the user.
-
-    Raises:
-        UserError: the images have no object, or a class that the network does not have.
-    """
-    spec, size_hw, fit, scoring = request.net.spec, request.size_hw, Preprocess(request.fit), images.scoring
-    threshold, most = request.suppression.nms_threshold, request.suppression.max_detections
-    if not images.labelled:
-        say(
-            f"{scoring.report.title}: every form is held to what the model in float32 finds from a score of "
-            f"{SHOWN_SCORE} on (mAP50 of the one against the other)"
-        )
-        scoring = found_by(Predictor(reference, spec, size_hw, SHOWN_SCORE, threshold, most, fit), scoring)
-    warn_of_few(scoring)
-    return AccuracyDrop(
-        reference,
-        scoring,
-        spec,
-        size_hw,
-        fit,
-        threshold,
-        agreement=not images.labelled,
-        coco=images.coco,
-        spellings=images.spellings,
-        max_detections=most,
-    )
 
 
 def in_float(request: Request, formats: Sequence[str], accuracy_drop: AccuracyDrop, say: Say) -> list[Form]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from gluon_yolo.data.classes.spelling import Spellings
 from gluon_yolo.data.dataset import Dataset
@@ -16,7 +19,9 @@ from gluon_yolo.data.registry import SOURCES
 from gluon_yolo.data.request import DataRequest
 from gluon_yolo.data.subset import Subset, open_unlabelled
 from gluon_yolo.errors import SettingError, SettingText, UserError
-from gluon_yolo.exporters.quantize.calibrate import divided, drawn
+from gluon_yolo.inference.preprocess import Preprocess
+from gluon_yolo.progress.bar import counting
+from gluon_yolo.system import memory
 from gluon_yolo.text import counted
 
 log = logging.getLogger("gluon_yolo")
@@ -176,3 +181,52 @@ def _halves(dataset: Dataset, amount: Amount, labelled: bool, spellings: Spellin
 
 def _drawn(part: Dataset, count: int) -> str:
     return counted(count, "picture") if len(part) == count else f"{len(part)} of {count} pictures"
+
+
+def drawn(count: int, most: int, seed: int = 0) -> list[int]:
+    """Return the indices of ``most`` of ``count`` images or of all, chosen at random, in ascending order.
+
+    The same arguments give the same images, and a smaller ``most`` gives a subset.
+    """
+    return sorted(np.random.default_rng(seed).permutation(count)[:most].tolist())
+
+
+def divided(count: int, most: int, seed: int = 0) -> tuple[list[int], list[int]]:
+    """Split ``count`` images at random: for calibration, and for measuring accuracy.
+
+    Args:
+        count: at least 2.
+        most: number for calibration; at most half of all.
+        seed: of the random choice.
+    """
+    calibrated = drawn(count, min(most, count // 2), seed)
+    return calibrated, sorted(set(range(count)) - set(calibrated))
+
+
+def read(dataset: Dataset, indices: Sequence[int], size_hw: tuple[int, int], fit: Preprocess) -> np.ndarray:
+    """Read images and preprocess them as in evaluation.
+
+    Args:
+        dataset: of the images.
+        indices: of the images in the data set.
+        size_hw: height and width of the input in pixels.
+        fit: how images are resized to the input.
+
+    Returns:
+        (B, h, w, 3) uint8 RGB.
+
+    Raises:
+        UserError: there is not enough memory for all of them.
+        BadFile: an image cannot be read.
+    """
+    an_image, there = 3 * math.prod(size_hw), memory.look()
+    if there is not None and len(indices) * an_image > there.free:
+        raise SettingError(
+            f"{{num}} {len(indices)}: pictures of {size_hw[0]}x{size_hw[1]} that would take "
+            f"{len(indices) * an_image / memory.GB:.1f} GB of memory, and there is {there}; give {{num}} "
+            f"{max(1, there.free // (2 * an_image))}"
+        )
+    images = np.empty((len(indices), *size_hw, 3), dtype=np.uint8)
+    for place, index in enumerate(counting(indices, len(indices), "read pictures", "picture")):
+        images[place] = fit(dataset.image(index), size_hw)[0]
+    return images

@@ -9,10 +9,10 @@ from typing import Any
 
 from gluon_yolo.errors import SettingText
 from gluon_yolo.exporters.quantize import compare
-from gluon_yolo.exporters.quantize.calibrate import read
-from gluon_yolo.exporters.quantize.compare import Form, Say
-from gluon_yolo.exporters.quantize.data import Images
+from gluon_yolo.exporters.quantize.compare import Form
+from gluon_yolo.exporters.quantize.data import Images, read
 from gluon_yolo.exporters.quantize.quantized import SHOWN, Quantized, write_report
+from gluon_yolo.exporters.quantize.scorer import Say, accuracy_drop_of
 from gluon_yolo.exporters.request import Request
 from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.inference.runtimes.mxnet import from_block, has_bfloat16
@@ -53,7 +53,17 @@ def quantize_network(
         WrongResults: a float file does not give the network's results.
     """
     reference = from_block(request.net)
-    accuracy_drop = compare.accuracy_drop_of(images, reference, request, say)
+    suppression = request.suppression
+    accuracy_drop = accuracy_drop_of(
+        images,
+        reference,
+        request.net.spec,
+        request.size_hw,
+        request.fit,
+        say,
+        suppression.nms_threshold,
+        suppression.max_detections,
+    )
     keys, baseline = accuracy_drop.keys, accuracy_drop.baseline
     scores = ", ".join(f"{SHOWN[key]} {100 * baseline[key]:.2f}" for key in keys)
     say(f"float32: {scores}; at most {max_drop:.2f} points may be lost")

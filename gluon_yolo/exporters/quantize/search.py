@@ -13,6 +13,7 @@ import numpy as np
 from gluon_yolo.errors import UserError
 from gluon_yolo.exporters.quantize.backends import Int8
 from gluon_yolo.exporters.quantize.calibrate import METHODS, Ranges
+from gluon_yolo.exporters.quantize.scorer import Say
 from gluon_yolo.exporters.quantize.sensitivity import rank, search
 from gluon_yolo.exporters.request import Request, digest
 from gluon_yolo.exporters.staging import StagedFiles, staged
@@ -24,7 +25,6 @@ from gluon_yolo.progress.bar import Bar
 BEST = "best"
 LOOKED_AT = 4  # calibration images on which each layer's own error is measured
 Lost = Callable[[Network], float]
-Say = Callable[[str], None]
 Scored = Callable[[ModelRecord, Path], Sequence[str]]
 
 

@@ -93,7 +93,7 @@ class CaffeNetwork(gluon.HybridBlock):
         for layer, block in zip(self.plan.layers, self._blocks):
             inputs = [arrays[name] for name in layer.inputs]
             arrays[layer.name] = block(*inputs) if isinstance(block, gluon.Block) else block(F, *inputs)
-        return (F.reshape(arrays[self.plan.output.name], shape=(0, -1)),)
+        return (F.Flatten(arrays[self.plan.output.name]),)
 
 
 def build(path: Path, name: str, colour: str, mean: Sequence[float], scale: Sequence[float]) -> CaffeNetwork:

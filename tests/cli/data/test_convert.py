@@ -134,3 +134,14 @@ def test_settings_that_get_lost_are_said(tmp_path, capsys, caplog):
         caplog.clear()
         assert main(["data", command[0], str(file), str(out), *command[1:]]) == 0
         assert f"{file}: its settings for training are not in {out}" in caplog.messages
+
+
+@pytest.mark.parametrize("to", ["voc", "coco", "yolo", "keras"])
+def test_a_data_set_that_was_not_written_to_its_end_is_not_read(shapes, tmp_path, to, capsys):
+    out = tmp_path / "half"
+    assert main(["data", "convert", str(shapes), str(out), "--to", to]) == 0
+    (out / ".gluon_yolo").write_text(f"{to} begun\n")  # as after a kill
+    assert main(["data", "check", str(out)]) == 2
+    assert f"error: {out}: was not written to its end" in capsys.readouterr().err
+    assert main(["data", "convert", str(shapes), str(out), "--to", to]) == 0
+    assert main(["data", "check", str(out)]) == 0

@@ -1,0 +1,200 @@
+"""A training as users would do it instead: Ultralytics' smallest network, beside this package's, on BCCD.
+
+Each trains from scratch for as many epochs, at one input size, with its own settings for the rest, in a
+process of its own with as many threads, one after the other. Each detects in the test images with its own
+code; this package's metrics score all boxes. Seconds are of the whole process, validation included; memory is
+the peak of its resident set.
+
+The peer needs an environment of its own (requirements-peer.txt). Results are kept in OUT/peers.jsonl; a
+second start goes on where the first one ended.
+
+    python benchmarks/peer_training.py --peer-python peer/bin/python [--out DIR] [--data DIR] [--epochs N]
+        [--size N] [--seeds 1,2,3] [--threads N] [--only NAME,NAME] [--table]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from alive import alive
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
+SCORES = ("VOC07_mAP50", "AP", "AP50")
+PEER = "Ultralytics YOLO11n"
+PEER_NETWORK = "yolo11n.yaml"  # without weights: from scratch
+OWN = {
+    "MobileNet0.25-YOLOv3": "--network mobilenet0_25",
+    "Yolo-FastestV2": "--network fastestv2 --anchors auto",
+    "MobileNet1.0-YOLOv3": "--network mobilenet1_0",
+}
+OWN_FLAGS = "--recipe small-data --augment overhead --pretrained-base no"
+LEAST_SCORE = 0.01
+
+
+def main() -> int:
+    """Train what is missing, and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--peer-python", metavar="FILE", help="an environment's Python that has the peer")
+    parser.add_argument("--out", default="runs/peers", metavar="DIR", help="(default: %(default)s)")
+    parser.add_argument("--data", default=str(DATA), metavar="DIR", help="with bccd/")
+    parser.add_argument("--epochs", type=int, default=30, metavar="N")
+    parser.add_argument("--size", type=int, default=320, metavar="N")
+    parser.add_argument("--batch", type=int, default=8, metavar="N", help="of the peer; ours is the recipe's")
+    parser.add_argument("--seeds", default="1", metavar="N,N")
+    parser.add_argument("--threads", type=int, default=2, metavar="N")
+    parser.add_argument("--only", metavar="NAME,NAME", help=f"of {', '.join([PEER, *OWN])}")
+    parser.add_argument("--table", action="store_true", help="print what is there, and train nothing")
+    args = parser.parse_args()
+    out = Path(args.out).resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    names = [name for name in (PEER, *OWN) if not args.only or name in args.only.split(",")]
+    if not args.table:
+        make_data(Path(args.data), out)
+        for seed in map(int, args.seeds.split(",")):
+            for name in names:
+                train(name, seed, out, args)
+    print_table(results(out))
+    return 0
+
+
+def make_data(shared: Path, out: Path) -> None:
+    """Write BCCD's trainval and test as VOC and as YOLO text, where they are absent."""
+    if (out / "yolo").exists():
+        return
+    shutil.copytree(shared / "bccd" / "BCCD", out / "bccd", dirs_exist_ok=True)
+    sets = out / "bccd" / "ImageSets" / "Main"
+    for split in ("train", "val"):
+        (sets / f"{split}.txt").unlink(missing_ok=True)
+    (sets / "trainval.txt").rename(sets / "train.txt")
+    words = ("-m", "gluon_yolo", "data", "convert", out / "bccd", out / "yolo.partial", "--to", "yolo")
+    subprocess.run([sys.executable, *map(str, words)], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    (out / "yolo.partial").rename(out / "yolo")
+
+
+def train(name: str, seed: int, out: Path, args: argparse.Namespace) -> None:
+    """Train one network, detect in the test images, score, and keep the result."""
+    if any((found["name"], found["seed"]) == (name, seed) for found in results(out)):
+        return
+    place = out / "runs" / f"{name.replace(' ', '-')}-{seed}"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    detected = place / "detections.json"
+    common = [str(args.epochs), str(args.size), str(seed)]
+    if name == PEER:
+        if not args.peer_python:
+            raise SystemExit("--peer-python FILE: is missing; see requirements-peer.txt")
+        side = Path(__file__).with_name("peer_training_side.py")
+        yaml = next((out / "yolo").glob("*.yaml"))
+        fixed = [PEER_NETWORK, str(yaml), *common, str(args.batch), str(args.threads), str(place)]
+        seconds, memory = timed([args.peer_python, str(side), "train", *fixed], args.threads, place)
+        subprocess.run(
+            [args.peer_python, str(side), "detect", str(place), str(out / "bccd"), str(args.size), detected],
+            check=True,
+        )
+    else:
+        words = ["--data", str(out / "bccd"), "--val-split", "test", "--gpus", "", *OWN_FLAGS.split()]
+        words += [*OWN[name].split(), "--epochs", common[0], "--data-shape", common[1], "--seed", common[2]]
+        words += ["--val-interval", "1000000", "--save-prefix", f"{place}/"]
+        words = [sys.executable, "-m", "gluon_yolo", "train", *words]
+        seconds, memory = timed(words, args.threads, place)
+        (record,) = place.glob("*/model.json")
+        detect(record.parent, out / "bccd", detected)
+    numbers = score(out / "bccd", detected)
+    result = {"name": name, "seed": seed, **numbers, "seconds": seconds, "memory_gb": memory}
+    result.update(epochs=args.epochs, size=args.size, threads=args.threads)
+    with (out / "peers.jsonl").open("a") as file:
+        print(json.dumps(result), file=file)
+    print(json.dumps(result), flush=True)
+
+
+def timed(words: Sequence[str], threads: int, place: Path) -> tuple[float, float]:
+    """Run a command; return its seconds, and the peak of its resident memory in GB."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    start = time.perf_counter()
+    with (place / "output.txt").open("w") as log:
+        process = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(words)}: ended with {status}; see {place / 'output.txt'}")
+    return time.perf_counter() - start, usage.ru_maxrss * 1024 / 1e9
+
+
+def detect(run: Path, data: Path, out: Path) -> None:
+    """Write a run's detections in the test images, as peer_training_side.py writes those of the peer."""
+    from gluon_yolo import Predictor
+    from gluon_yolo.data.registry import open_source
+
+    predictor = Predictor.load(run / "last", score_threshold=LEAST_SCORE)
+    dataset = open_source(str(data)).open("test")
+    found = {}
+    for index in range(len(dataset)):
+        seen = predictor(dataset.image(index))
+        found[Path(dataset.name(index)).stem] = {
+            "boxes": seen.boxes.tolist(),
+            "scores": np.asarray(seen.scores).tolist(),
+            "names": [predictor.class_names[class_id] for class_id in seen.class_ids],
+        }
+    out.write_text(json.dumps(found))
+
+
+def score(data: Path, detected: Path) -> dict[str, float]:
+    """Return the scores of detections in the test images."""
+    from gluon_yolo.data.registry import open_source
+    from gluon_yolo.detections import Detections
+    from gluon_yolo.evaluation.coco_ap import COCOMetric
+    from gluon_yolo.evaluation.voc_ap import VOCMetric
+
+    dataset = open_source(str(data)).open("test")
+    content = json.loads(detected.read_text())
+    metrics: list[Any] = [VOCMetric(dataset.class_names), COCOMetric.from_dataset(dataset)]
+    names = list(dataset.class_names)
+    for index in range(len(dataset)):
+        found = content[Path(dataset.name(index)).stem]
+        order = np.argsort(-np.array(found["scores"]), kind="stable")
+        detections = Detections(
+            np.array(found["boxes"], dtype=np.float32).reshape(-1, 4)[order],
+            np.array([names.index(name) for name in found["names"]], dtype=np.int64)[order],
+            np.array(found["scores"], dtype=np.float32)[order],
+        )
+        for metric in metrics:
+            metric.update(index, detections, dataset.annotations(index))
+    numbers = {key: value for metric in metrics for key, value in metric.compute().items()}
+    return {key: float(numbers[key]) for key in SCORES}
+
+
+def results(out: Path) -> list[dict[str, Any]]:
+    """Return all results that are there."""
+    file = out / "peers.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def print_table(found: Sequence[dict[str, Any]]) -> None:
+    """Print each network's mean over its seeds."""
+    print("| network | " + " | ".join(SCORES) + " | seconds | memory, GB | seeds |")
+    print("|---" * (len(SCORES) + 4) + "|")
+    for name in (PEER, *OWN):
+        rows = [row for row in found if row["name"] == name]
+        if rows:
+            means = {
+                key: float(np.mean([row[key] for row in rows])) for key in (*SCORES, "seconds", "memory_gb")
+            }
+            cells = [f"{means[key]:.3f}" for key in SCORES]
+            cells += [f"{means['seconds']:.0f}", f"{means['memory_gb']:.2f}", str(len(rows))]
+            print(f"| {name} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    sys.exit(alive(main))

@@ -1,0 +1,1 @@
+"""What must hold for days: kills, full disks, damaged files, memory, load. ``make endurance``."""

@@ -1,0 +1,1 @@
+"""Damaged files: real ones, changed at random, given to the commands that read them."""

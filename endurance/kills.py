@@ -1,0 +1,140 @@
+"""Kill commands by SIGKILL at random touches of the disk, or at random moments, and go on.
+
+A training is killed, resumed, perhaps killed again, until it ends: its parameters are, bit for bit, those of
+an undisturbed one. Of another command the output is whole or absent after a kill, and running the command
+again works and writes the same.
+
+    python -m endurance.kills [--times N | --minutes N] [--only NAME,NAME] [--seed S] [--out DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from endurance.jobs import JOBS, Job, digests, half_written, run
+
+MOST_KILLS = 4  # of one training, before it is left to end
+TIMES = {"train": 100}  # of the others: 30
+
+
+def main() -> int:
+    """Kill and go on, print a table, and return 1 if something was lost."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--times", type=int, metavar="N", help="of each command (default: 100 of train, 30)")
+    parser.add_argument("--minutes", type=float, metavar="N", help="at most")
+    parser.add_argument("--only", metavar="NAME,NAME", help=f"of {', '.join(JOBS)}")
+    parser.add_argument("--seed", type=int, default=0, metavar="S")
+    parser.add_argument("--out", default="/tmp/endurance-kills", metavar="DIR")
+    args = parser.parse_args()
+    jobs = [job for job in JOBS.values() if not args.only or job.name in args.only.split(",")]
+    out, faults, started = Path(args.out), 0, time.perf_counter()
+    print(f"{'command':18}{'touches':>8}{'kills':>7}{'ended':>7}{'faults':>8}")
+    for number, job in enumerate(jobs):
+        until = None
+        if args.minutes:
+            left = 60 * args.minutes - (time.perf_counter() - started)
+            until = time.perf_counter() + left / (len(jobs) - number)
+        times = args.times or TIMES.get(job.name, 30)
+        touches, kills, ended, found = strike(job, out / job.name.replace(" ", "_"), times, args.seed, until)
+        print(f"{job.name:18}{touches:>8}{kills:>7}{ended:>7}{len(found):>8}", flush=True)
+        for text in found:
+            print(f"    {text}", flush=True)
+        faults += len(found)
+    print("nothing was lost" if not faults else f"{faults} faults; their folders are in {out}")
+    return 1 if faults else 0
+
+
+def strike(
+    job: Job, place: Path, times: int, seed: int, until: float | None
+) -> tuple[int, int, int, list[str]]:
+    """Kill a command so many times; return touches, kills, ends, and what was lost."""
+    shutil.rmtree(place, ignore_errors=True)
+    undisturbed = place / "undisturbed"
+    undisturbed.mkdir(parents=True)
+    job.make(undisturbed)
+    begin = time.perf_counter()
+    status, text = run(job.words, undisturbed, f"count:{place / 'touches'}")
+    took = time.perf_counter() - begin
+    if status:
+        raise SystemExit(f"{job.name}: undisturbed, it ended with {status}: {text[-1000:]}")
+    expected = digests(undisturbed, job.wanted)
+    touches = int((place / "touches").read_text())
+    rng, kills, ended, faults = random.Random(seed), 0, 0, []
+    shared = shared_memory()
+    for number in range(times):
+        if until is not None and time.perf_counter() > until:
+            break
+        folder = place / f"{number}"
+        folder.mkdir()
+        job.make(folder)
+        words, fault = job.words, ""
+        for _ in range(rng.randint(1, MOST_KILLS) if job.again else 1):
+            killed, text = kill(words, folder, rng, touches, took)
+            kills += killed
+            if not killed:
+                break
+            fault = fault or left_behind(job, folder, expected)
+            words = job.again(folder) if job.again else job.words
+        status, text = run(words, folder)
+        ended += 1
+        if status and not (status == 2 and job.done in text and digests(folder, job.wanted) == expected):
+            fault = fault or f"after a kill, `{' '.join(words)}` ended with {status}: {text.strip()[-300:]}"
+        elif digests(folder, job.wanted) != expected:
+            own = digests(folder, job.wanted)
+            other = sorted(name for name in {*own, *expected} if own.get(name) != expected.get(name))
+            fault = fault or f"other bytes than undisturbed: {', '.join(other[:4])}"
+        elif half_written(folder):
+            fault = fault or f"left over: {', '.join(half_written(folder)[:3])}"
+        more = shared_memory() - shared
+        if more:
+            fault = fault or f"shared memory left: {sorted(more)[:3]}"
+        if fault:
+            faults.append(f"{folder.name}: {fault}")
+        else:
+            shutil.rmtree(folder)
+    return touches, kills, ended, faults
+
+
+def kill(words: list[str], folder: Path, rng: random.Random, touches: int, took: float) -> tuple[bool, str]:
+    """Run a command that is killed at a random touch of the disk, or at a random moment."""
+    if rng.random() < 0.7:
+        status, text = run(words, folder, f"kill:{rng.randint(1, touches)}")
+        return status == -9, text
+    try:
+        status, text = run(words, folder, seconds=rng.uniform(0.2, 1.0) * took)
+    except subprocess.TimeoutExpired:  # subprocess has killed it
+        return True, ""
+    return False, text
+
+
+def left_behind(job: Job, folder: Path, expected: dict[str, str]) -> str:
+    """Return what is wrong with the output after a kill: it has to be whole or absent."""
+    for output in job.outputs:
+        if not list(folder.glob(output)):
+            continue
+        own = digests(folder, job.wanted)
+        wrong = sorted(name for name in expected if own.get(name) != expected[name])
+        if wrong and job.reader:
+            status, text = run(job.reader, folder)
+            if status != 2:
+                return f"`{' '.join(job.reader)}` ended with {status}: {text.strip()[-200:]}"
+        elif wrong:
+            return f"a part of the output is there under its final name: {', '.join(wrong[:4])}"
+    return ""
+
+
+def shared_memory() -> set[str]:
+    """Return the names of shared memory."""
+    return {path.name for path in Path("/dev/shm").iterdir()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,278 @@
+"""``gluon_yolo.benchmark``: a model in every runtime and precision, as the command prints it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.data.request import DataRequest
+from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.exporters.benchmark import measure
+from gluon_yolo.exporters.benchmark.forms import CUT, Form, forms_of, write
+from gluon_yolo.exporters.benchmark.result import Benchmark, Row
+from gluon_yolo.exporters.quantize.data import Amount, Images, open_images, read
+from gluon_yolo.exporters.quantize.quantized import SHOWN
+from gluon_yolo.exporters.quantize.scorer import Say, accuracy_drop_of
+from gluon_yolo.exporters.source_model import Model, PathLike, check_detector, load_model
+from gluon_yolo.inference.model_files import find_model_record
+from gluon_yolo.inference.model_path import read_model
+from gluon_yolo.inference.model_record import DETECTION, ModelRecord
+from gluon_yolo.inference.preprocess import Preprocess
+from gluon_yolo.inference.runtimes.base import check_size
+from gluon_yolo.inference.runtimes.base import threads as usual_threads
+from gluon_yolo.inference.runtimes.registry import RUNTIMES, known
+from gluon_yolo.input_size import Size, parse_size
+from gluon_yolo.system.instructions import processor_name
+
+log = logging.getLogger("gluon_yolo")
+
+PRECISIONS = ("float32", "float16", "bfloat16", "int8")
+COMPARED = 8  # images of the data on which boxes and scores are compared
+
+
+def benchmark(
+    model: Model,
+    data: PathLike | None = None,
+    *,
+    precision: str | Sequence[str] | None = None,
+    runtime: str | Sequence[str] | None = None,
+    threads: int | Sequence[int] | None = None,
+    size: Size | None = None,
+    num: int = Amount.eval_num,
+    data_format: str | None = None,
+    train_split: str | None = None,
+    val_split: str | None = None,
+    classes: PathLike | None = None,
+    class_map: PathLike | None = None,
+    skip_bad: bool = False,
+    say: Say | None = None,
+) -> Benchmark:
+    """Measure a model in every installed runtime and precision: time, size, differences, scores.
+
+    A run, an imported model or a network in memory is exported to a temporary folder, in every format that an
+    installed runtime reads. The files of an exported model are measured as they are.
+
+    Args:
+        model: a run, an imported or an exported model, as :func:`gluon_yolo.export` takes it.
+        data: a data set in any format that training reads, or a folder of images without labels, where the
+            detections of the first form are the annotations. None measures no scores, and writes no int8.
+        precision: one or several of ``float32``, ``float16``, ``bfloat16`` and ``int8``, of what is exported.
+            None takes float32 and float16, and with ``data`` int8.
+        runtime: one or several names of runtimes. None takes all that are installed, but for those that are
+            made for GPUs.
+        threads: one or several numbers of threads. None takes ``OMP_NUM_THREADS``, else the physical cores.
+        size: input size in pixels, as ``416``, ``"320x416"`` (height first) or ``(320, 416)``. None takes the
+            model's own.
+        num: largest number of images to score on.
+        data_format: the format of ``data``. None detects it.
+        train_split: the split that int8 is calibrated on. None takes the training split.
+        val_split: the split to score on. None takes the validation or test split.
+        classes: a file of class names, one a line, for data that has none.
+        class_map: a file of lines ``NAME = OTHER NAME``, where the data and the model use different names.
+        skip_bad: leave out images and labels that cannot be used.
+        say: called with each line on the progress of the work. None logs the lines.
+
+    Returns:
+        The table. ``print(benchmark)`` shows it; ``benchmark.table`` is a pandas frame.
+
+    Raises:
+        UserError: a setting is wrong, the model or the data cannot be read, or nothing runs.
+
+    Example:
+        >>> print(gluon_yolo.benchmark("runs/mine-1", "VOCdevkit", threads=(1, 2)))
+    """
+    say = say or log.info
+    runtimes = _runtimes(runtime)
+    numbers = _threads(threads)
+    amount = Amount(eval_num=num)
+    if num < 1:
+        raise SettingError(f"{{num}}: expected 1 or more, got {num}")
+    asked = None
+    if data is not None:
+        asked = DataRequest(
+            data=os.fspath(data),
+            format=data_format,
+            train_split=train_split,
+            val_split=val_split,
+            classes=None if classes is None else os.fspath(classes),
+            class_map=None if class_map is None else os.fspath(class_map),
+            skip_bad=skip_bad,
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        size_hw = None if size is None else parse_size(size)
+        record, forms, images = _forms(model, asked, precision, runtimes, size_hw, amount, Path(folder), say)
+        size_hw = size_hw or record.size_hw
+        if not forms:
+            raise UserError(f"{record.name}: none of {', '.join(runtimes)} reads one of its files")
+        taken = [measure.time(forms, size_hw, number, say) for number in numbers]
+        times = [dict(zip(numbers, row)) for row in zip(*taken)]
+        ran = [number for number, row in enumerate(times) if None not in row.values()]
+        if not ran:
+            raise UserError(f"{record.name}: runs in none of {', '.join(runtimes)}, see above")
+        forms, times = [forms[number] for number in ran], [times[number] for number in ran]
+        rows = _rows(forms, times, record, size_hw, images, say)
+    about: dict[str, Any] = {"model": record.name, "network": record.network, "size_hw": list(size_hw)}
+    about.update(processor=processor_name(), data=None if data is None else os.fspath(data))
+    if images is not None:
+        about["pictures"] = len(images.scoring)
+    return Benchmark(tuple(rows), about, _use(model, data, rows, numbers[-1]))
+
+
+def _runtimes(runtime: str | Sequence[str] | None) -> list[str]:
+    """Return the names of the runtimes to measure.
+
+    Raises:
+        UserError: one of them is unknown or not installed.
+    """
+    if runtime is None:
+        return [name for name, one in RUNTIMES.items() if one.installed and not one.for_gpus]
+    names = runtime.split(",") if isinstance(runtime, str) else list(runtime)
+    for name in names:
+        if not known(name).installed:
+            raise SettingError(f"{{runtime}} {name}: is not installed: pip install {RUNTIMES[name].package}")
+    return names
+
+
+def _threads(threads: int | Sequence[int] | None) -> list[int]:
+    """Return the numbers of threads to measure with.
+
+    Raises:
+        SettingError: one of them is below 1.
+    """
+    numbers = [usual_threads()] if threads is None else [threads] if isinstance(threads, int) else [*threads]
+    if not numbers or min(numbers) < 1:
+        raise SettingError(f"{{threads}}: expected 1 or more, got {threads}")
+    return sorted(dict.fromkeys(numbers))
+
+
+def _precisions(precision: str | Sequence[str] | None, with_data: bool) -> list[str]:
+    """Return the precisions to export in.
+
+    Raises:
+        SettingError: one of them is unknown, or int8 is asked for without data.
+    """
+    if precision is None:
+        return ["float32", "float16", *(["int8"] if with_data else [])]
+    names = precision.split(",") if isinstance(precision, str) else list(precision)
+    for name in names:
+        if name not in PRECISIONS:
+            raise SettingError(f"{{precision}} {name}: expected some of {', '.join(PRECISIONS)}")
+    if "int8" in names and not with_data:
+        raise SettingError("{precision} int8: needs {data} PATH, whose pictures it is calibrated on")
+    return names
+
+
+def _forms(
+    model: Model,
+    asked: DataRequest | None,
+    precision: str | Sequence[str] | None,
+    runtimes: Sequence[str],
+    size_hw: tuple[int, int] | None,
+    amount: Amount,
+    folder: Path,
+    say: Say,
+) -> tuple[ModelRecord, list[Form], Images | None]:
+    """Return a model's record, its forms, and the images to score on."""
+    path = getattr(model, "folder", model)
+    if isinstance(path, (str, os.PathLike)):
+        record, file = read_model(Path(path))
+        record.expect(DETECTION, path)
+        if not record.is_run:
+            check_size(size_hw or record.size_hw, record.spec)
+            if precision is not None:
+                raise SettingError(
+                    f"{{precision}}: {path} is exported, in {record.precision}, and measured as it is; for "
+                    "other precisions name the run"
+                )
+            images = None if asked is None else open_images(asked, record.spec.class_names, amount)
+            return record, forms_of(file, record, runtimes), images
+    precisions = _precisions(precision, asked is not None)
+    source = load_model(model, size_hw=size_hw)
+    check_detector(source)
+    check_size(source.size_hw, source.net.spec)
+    images = None if asked is None else open_images(asked, source.net.spec.class_names, amount)
+    if images is not None:
+        say(images.note)
+    records = []
+    for name in precisions:
+        if name == "int8":
+            assert images is not None
+            records.append(_int8(model, images, source.size_hw, folder, say))
+        else:
+            records.append(write(source, name, runtimes, folder / name, say))
+    found = [(path, ModelRecord.read(path)) for path in records if path is not None]
+    if not found:
+        raise UserError(f"{source.given_as}: no format could be written, see above")
+    forms = [form for path, record in found for form in forms_of(path, record, runtimes)]
+    return found[0][1], forms, images
+
+
+def _int8(model: Model, images: Images, size_hw: tuple[int, int], folder: Path, say: Say) -> Path | None:
+    """Write a model in int8, and return the path of its record; None where it loses too much."""
+    from gluon_yolo.api.quantize import quantize
+
+    data = (images.calibration, images.scoring)
+    done = quantize(model, data, folder / "quantized", precision="int8", size=size_hw, say=lambda line: None)
+    for line in done.missed:
+        say(str(line))
+    written = done.folders.get("int8")
+    return None if written is None else find_model_record(written)
+
+
+def _rows(
+    forms: Sequence[Form],
+    times: Sequence[Mapping[int, float]],
+    record: ModelRecord,
+    size_hw: tuple[int, int],
+    images: Images | None,
+    say: Say,
+) -> list[Row]:
+    """Return the table's rows: differences and scores beside the times."""
+    reference = forms[0].load()
+    if images is None:
+        from gluon_yolo.exporters.request import trial_images
+
+        pixels = np.concatenate(trial_images(size_hw))
+        score = None
+    else:
+        few = range(min(COMPARED, len(images.scoring)))
+        pixels = read(images.scoring, few, size_hw, Preprocess(record.fit))
+        limits = {"max_detections": record.max_detections}
+        score = accuracy_drop_of(images, reference, record.spec, size_hw, record.fit, say, **limits)
+    rows: list[Row | None] = [None] * len(forms)
+    # OpenVINO's threads slow ncnn's in the same process ten times (autotune_timer.py): it is the last.
+    for number in sorted(range(len(forms)), key=lambda number: forms[number].runtime == "openvino"):
+        form = forms[number]
+        network = form.load() if number else reference
+        boxes, off = measure.differences(reference, network, pixels)
+        found: Mapping[str, Any] = {}
+        if score is not None:
+            found = score(network) if number else score.baseline
+        kept = {key: float(found[key]) for key in SHOWN if score is not None and key in score.keys}
+        name = (form.runtime, form.kind, form.record.precision)
+        rows[number] = Row(*name, form.size, times[number], boxes, off, kept)
+    return [row for row in rows if row is not None]
+
+
+def _use(model: Model, data: PathLike | None, rows: Sequence[Row], threads: int) -> str:
+    """Return how to get the fastest form, and how to use it."""
+    best = min(rows, key=lambda row: row.milliseconds[threads])
+    path = getattr(model, "folder", model)
+    if not isinstance(path, (str, os.PathLike)):
+        return f"write it with gluon_yolo.export(net, {best.format!r})"
+    word = shlex.quote(os.fspath(path))
+    if not read_model(Path(path))[0].is_run:
+        return f"use it with: gluon-yolo demo --model {word} --runtime {best.runtime} PICTURES"
+    if best.precision == "int8":
+        given = shlex.quote(os.fspath(data)) if data is not None else "DATA"
+        return f"write it with: gluon-yolo quantize {word} --data {given} --format {best.format} --out small"
+    cut = f" --cut {CUT}" if best.format in ("onnx", "openvino") else ""
+    half = "" if best.precision == "float32" else f" --precision {best.precision}"
+    return f"write it with: gluon-yolo export {word} --format {best.format}{half}{cut} --out exported"
