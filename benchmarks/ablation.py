@@ -65,7 +65,7 @@ V2 = (
     "--recipe small-data"
 )
 EMA = "--ema --ema-decay 0.998 --ema-ramp-up 100"
-CLIP = "--clip-grad-norm 10"
+CLIP = "--clip-grad-norm 100"
 PLANS = {
     "rates": Plan(
         "the rate of the first update after warm-up, alone and with a limit to the gradient",
@@ -75,9 +75,9 @@ PLANS = {
             Case("0.0015", ""),
             Case("0.003", "--lr 0.003"),
             Case("0.006", "--lr 0.006"),
+            Case("0.003 clipped at 10", "--lr 0.003 --clip-grad-norm 10"),
             Case("0.003 clipped", f"--lr 0.003 {CLIP}"),
             Case("0.006 clipped", f"--lr 0.006 {CLIP}"),
-            Case("0.012 clipped", f"--lr 0.012 {CLIP}"),
             Case("AdamW 0.001", "--optimizer adamw --lr 0.001 --wd 0.05"),
             Case("AdamW 0.002", "--optimizer adamw --lr 0.002 --wd 0.05"),
         ],

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gluon_yolo.inference.runtimes.registry import RUNTIMES
+
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
 MOBILENET = "yolo3_mobilenet1.0_voc"
@@ -48,13 +50,17 @@ def prepare(name: str, folder: Path, data: Path, images: Path, formats: str) -> 
     model = Path(name) if Path(name).is_dir() else folder / "model"
     if not model.is_dir():
         _make(name, folder, data, model)
+    phones = ",tflite" if RUNTIMES["tflite"].installed else ""
     jobs = {
         "float32": ("export", model, "--format", formats),
         "fused": ("export", model, "--format", "symbol", "--fuse"),
-        "float16": ("export", model, "--format", "ncnn", "--precision", "float16"),
+        "float16": ("export", model, "--format", f"ncnn{phones}", "--precision", "float16"),
         "bfloat16": ("export", model, "--format", "symbol,openvino", "--precision", "bfloat16"),
         # However much random weights lose: what is left in float is not what is measured here.
-        "quantized": ("quantize", model, "--precision", "int8", "--data", images, "--max-drop", 100),
+        "quantized": (
+            *("quantize", model, "--precision", "int8", "--format", f"symbol,onnx{phones}"),
+            *("--data", images, "--max-drop", 100),
+        ),
     }
     for kind, words in jobs.items():
         if not (folder / kind).is_dir():

@@ -2,10 +2,10 @@
 
 Each row is a separate process with its own threads. They take turns, a few images at a time, so that other
 load on the machine affects all of them. Times are medians. "network" is from pixels of the input's size to
-the runtime's result in NumPy: raw maps, or boxes where the graph has them (onnxruntime, openvino, mnn, the
-peers); "image" is from an image file to its boxes. "found" is how many of the boxes of the first row, mxnet
-in float32, the row has as well (same class, IoU at least 0.9), over all images. A runtime that is not
-installed has no row.
+the runtime's result in NumPy: raw maps, or boxes where the graph has them (onnxruntime, openvino, mnn,
+tflite, the peers); "image" is from an image file to its boxes. "found" is how many of the boxes of the first
+row, mxnet in float32, the row has as well (same class, IoU at least 0.9), over all images. A runtime that is
+not installed has no row.
 
 MobileNet1.0-YOLOv3 has GluonCV's random weights, and GluonCV as its peer; the darknet networks of the shared
 data have their own weights, and OpenCV 4's darknet reader. A folder of a run or imported model has no peer.
@@ -81,6 +81,9 @@ OURS = (
     Row("ncnn", "float32", "float32"),
     Row("ncnn", "float16", "float16"),
     Row("mnn", "float32", "float32"),
+    Row("tflite", "float32", "float32"),
+    Row("tflite", "float16", "float16"),
+    Row("tflite", "int8", "quantized/int8"),
     Row("torch", "float32", "float32"),
 )
 GLUONCV = Row("GluonCV", "float32")

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OLD = ROOT / "tests" / "old_work"
 TRAINING = (
     "--network tiny.cfg --data data --gpus  --batch-size 4 --epochs 4 --lr 0.02 --no-random-shape "
-    "--val-interval 1 --save-interval 1 --log-interval 2 --seed 3 -j 2 --save-prefix runs/tiny- --name tiny "
+    "--val-interval 1 --save-interval 1 --log-interval 2 --seed 3 -j 2 --save-prefix runs/ --name tiny "
     "--report"
 ).split(" ")
 RUN = "runs/tiny-1"

@@ -66,6 +66,8 @@ def strike(
     if status:
         raise SystemExit(f"{job.name}: undisturbed, it ended with {status}: {text[-1000:]}")
     expected = digests(undisturbed, job.wanted)
+    if not expected:
+        raise SystemExit(f"{job.name}: nothing of {job.wanted} was written")
     touches = int((place / "touches").read_text())
     rng, kills, ended, faults = random.Random(seed), 0, 0, []
     shared = shared_memory()

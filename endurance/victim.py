@@ -2,11 +2,13 @@
 
 A touch is a file that is opened for writing, renamed, made or removed, a folder that is made or removed, or a
 synchronisation (``os.fsync``). The environment says what happens at the n-th one: ``STRIKE=kill:N`` ends the
-process by SIGKILL; ``STRIKE=count:FILE`` kills nothing, and writes the number of touches to a file.
+process by SIGKILL, ``STRIKE=EIO:N`` makes it fail with that error; ``STRIKE=count:FILE`` does nothing, and
+writes the number of touches to a file.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -22,7 +24,7 @@ class Strike:
 
     def __init__(self, asked: str) -> None:
         self._what, _, self._where = asked.partition(":")
-        self._at = int(self._where) if self._what == "kill" else -1
+        self._at = -1 if self._what == "count" else int(self._where)
         self.count = 0
         self._fsync = os.fsync
         os.fsync = self._synchronise  # type: ignore[assignment]
@@ -35,7 +37,7 @@ class Strike:
             Path(self._where).write_text(str(count))
 
     def _synchronise(self, descriptor: int) -> None:
-        self._touch()
+        self._touch(os.readlink(f"/proc/self/fd/{descriptor}"))
         self._fsync(descriptor)
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
@@ -47,12 +49,16 @@ class Strike:
                 return
         elif event not in TOUCHES:
             return
-        self._touch()
+        self._touch(args[0])
 
-    def _touch(self) -> None:
+    def _touch(self, path: Any) -> None:
         self.count += 1
-        if self.count == self._at:
+        if self.count != self._at:
+            return
+        if self._what == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        number = getattr(errno, self._what)
+        raise OSError(number, os.strerror(number), path)
 
 
 def main() -> int:

@@ -13,7 +13,9 @@ from gluon_yolo.api.export import checked_thresholds
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.request import DataRequest
 from gluon_yolo.errors import SettingError, check_within
+from gluon_yolo.exporters.api import FORMATS as EXPORTS
 from gluon_yolo.exporters.folder_lock import locked_folder
+from gluon_yolo.exporters.quantize.backends import INT8
 from gluon_yolo.exporters.quantize.calibrate import METHODS
 from gluon_yolo.exporters.quantize.data import Amount, images_of, open_images
 from gluon_yolo.exporters.quantize.quantize import FORMATS, MAX_DROP, PRECISIONS, quantize_network
@@ -72,7 +74,7 @@ def quantize(
         out: the output folder, made when absent.
         weights: a weights file or a run, where ``model`` is a network's name or a darknet cfg.
         precision: one or both of ``int8`` and ``bfloat16``. bfloat16 needs a CPU that supports it.
-        formats: the formats of int8, one or both of ``symbol`` and ``onnx``.
+        formats: the formats of int8, one or several of ``symbol``, ``onnx`` and ``tflite``.
         method: how calibration finds the int8 ranges: ``minmax`` (all values that occur), ``entropy`` (least
             loss of information), or ``best`` (the one that scores better).
         max_drop: points of VOC07's mAP, or of COCO's AP, that int8 may lose before layers stay in float.
@@ -109,14 +111,15 @@ def quantize(
         >>> quantized.predictor("int8")("street.jpg")
     """
     started, say = time.perf_counter(), say or log.info
-    precisions, kinds = _listed("precision", precision, PRECISIONS), _listed("format", formats, FORMATS)
+    precisions, kinds = _listed("precision", precision, PRECISIONS), _listed("format", formats, tuple(INT8))
     size_hw = None if size is None else parse_size(size)
     amount = Amount(num, eval_num, seed)
     _check(method, max_drop, amount)
     thresholds = checked_thresholds(nms_threshold, score_threshold, max_detections)
     check_outputs({}, {"{out}": str(out)})
-    for package in ("onnx", "onnxruntime") if "int8" in precisions and "onnx" in kinds else ():
-        import_package(package)
+    for kind in kinds if "int8" in precisions else ():
+        for package in EXPORTS[kind].packages:
+            import_package(package)
     with locked_folder(Path(out)):
         source = load_model(model, weights, classes, size_hw)
         check_detector(source)
@@ -170,8 +173,9 @@ def _listed(setting: str, given: str | Sequence[str], known: Sequence[str]) -> l
     words = list(dict.fromkeys(given.split(",") if isinstance(given, str) else given))
     for word in words:
         if word not in known:
+            several = "both" if len(known) == 2 else "several"
             raise SettingError(
-                f"{{{setting}}} {word}: expected {' or '.join(known)}, or both with a comma between"
+                f"{{{setting}}} {word}: expected {' or '.join(known)}, or {several} with a comma between"
             )
     return words
 

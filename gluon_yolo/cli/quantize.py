@@ -45,7 +45,8 @@ def left(out: Path, before: Written) -> str:
 HELP = """\
 Write a trained or imported model in fewer bits, calibrated and scored on pictures, one folder a precision:
 
-  DIR/int8      symbol: by mxnet's own quantization; onnx: by ONNX Runtime's, which OpenVINO reads as well
+  DIR/int8      symbol: by mxnet's own quantization; onnx: by ONNX Runtime's, which OpenVINO reads as well;
+                tflite (with --format): for LiteRT, on phones
   DIR/bfloat16  symbol, where the processor has bfloat16
 
 Predictor.load, eval and demo take either folder. Printed at the end, and written to DIR/report.json: what
@@ -83,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         default="symbol,onnx",
         metavar="FORMAT[,FORMAT]",
-        help="files that int8 is written as (default: %(default)s)",
+        help="files that int8 is written as, of symbol, onnx and tflite (default: %(default)s)",
     )
     method_help = (
         "what int8 reaches over: minmax, all that was seen; entropy, what loses least of it; best, whichever "

@@ -22,6 +22,7 @@ BOUNDS = {
     "bfloat16": Bound(64.0, 0.3, 100),
 }
 
+
 _FAR = 1e3  # times the input's longer side: boxes of trained networks stay below, also on noise
 
 

@@ -309,6 +309,24 @@ def test_without_onnxruntime(run, data, tmp_path, capsys, monkeypatch):
     assert "pip install onnxruntime" in capsys.readouterr().err
 
 
+def test_tflite(run, data, tmp_path, capsys):
+    """Its files take one size, and end at the decoded boxes."""
+    pytest.importorskip("ai_edge_litert", reason="package ai-edge-litert is not installed")
+    words = ["quantize", str(run), "--data", str(data), "--precision", "int8", "--format", "tflite"]
+    assert main([*words, "--num", "4", "--max-drop", "100", "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    rows = json.loads((tmp_path / "out" / "report.json").read_text())["rows"]
+    forms = [(row["format"], row["runtime"], row["precision"]) for row in rows]
+    assert forms == [("tflite", "tflite", "float32"), ("tflite", "tflite", "int8")]
+    assert rows[1]["files"] < rows[0]["files"] / 2 and "tflite int8, layers left in float: none" in said
+    record = ModelRecord.read(tmp_path / "out" / "int8" / f"{NAME}.json")
+    made = record.formats["tflite"]
+    assert (made.cut, made.fixed, made.runtimes) == ("decoded", (1, *record.size_hw), ("tflite",))
+    model = ["--model", str(tmp_path / "out" / "int8"), "--out", str(tmp_path / "drawn")]
+    assert main(["demo", *model, str(next((data / "JPEGImages").iterdir()))]) == 0
+    assert "runtime: tflite" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_trained_weights_lose_at_most_a_point(tmp_path, capsys):
     """A network of one minute of training loses more in int8 than a good one: layers stay in float."""

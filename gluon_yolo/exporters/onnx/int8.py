@@ -20,7 +20,7 @@ from gluon_yolo.exporters.ir.graph import INPUT, InferenceGraph
 from gluon_yolo.exporters.onnx.int8_layers import BETWEEN, in_int8, layers, to_be_held
 from gluon_yolo.exporters.onnx.ops import helper, onnx
 from gluon_yolo.exporters.onnx.write import make_model
-from gluon_yolo.exporters.quantize.calibrate import Collector, Progress, Ranges, calibrate_ranges
+from gluon_yolo.exporters.quantize.calibrate import Progress, Ranges, calibrate_ranges, seen_within
 from gluon_yolo.inference.runtimes.base import import_package, threads
 from gluon_yolo.spec import DetectionSpec
 
@@ -57,14 +57,8 @@ def calibrate(
     names = to_be_held(graph)
     session = _session(graph, spec, names)
     return calibrate_ranges(
-        names, lambda image: session.run(names, {INPUT: image}), batches, method, progress, _seen_within
+        names, lambda image: session.run(names, {INPUT: image}), batches, method, progress, seen_within
     )
-
-
-def _seen_within(collector: Collector) -> tuple[float, float]:
-    """Return the range within minimum and maximum: uint8 has a zero point, so symmetry is not needed."""
-    (least, greatest), (low, high) = collector.extremes(), collector.range()
-    return max(least, low), min(greatest, high)
 
 
 def quantize(

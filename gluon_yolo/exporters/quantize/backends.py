@@ -1,8 +1,9 @@
-"""Int8 backends: calibrate, quantize and write a network as mxnet's symbol or as an ONNX file."""
+"""Int8 backends: calibrate, quantize and write a network as mxnet's symbol, an ONNX or a TFLite file."""
 
 from __future__ import annotations
 
 import abc
+import dataclasses
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -50,7 +51,7 @@ class Int8(abc.ABC):
 
     @abc.abstractmethod
     def write(self, ranges: Ranges, excluded: Sequence[str], folder: Path) -> ExportedFormat:
-        """Write the int8 network, with NMS at its end, and return the format's entry of the record."""
+        """Write the int8 network, with NMS at its end if the format has it; return the record's entry."""
 
     def hold(self, record: ModelRecord, folder: Path) -> None:
         """Add the record to the file that was written, if the format has a place for it."""
@@ -169,4 +170,42 @@ class OnnxInt8(Int8):
         write_model(model, path)
 
 
-INT8: Mapping[str, type[Int8]] = {"symbol": SymbolInt8, "onnx": OnnxInt8}
+class TfliteInt8(Int8):
+    """Static quantization into a TFLite file.
+
+    Args:
+        request: the network, its name and size.
+
+    Raises:
+        MissingDependency: ai-edge-litert is not installed.
+        UserError: an operator of the network is not supported in TFLite.
+    """
+
+    kind, runtime = "tflite", "tflite"
+
+    def __init__(self, request: Request) -> None:
+        from gluon_yolo.exporters.tflite import int8, write
+
+        self._request, self._int8, self._write = request, int8, write
+        self.layers = int8_layers.layers(request.graph)
+
+    def calibrate(self, batches: Iterable[np.ndarray], method: str, progress: Progress) -> Ranges:
+        """Run images through the network and return the ranges of its arrays."""
+        return self._int8.calibrate(self._request.graph, self._request.size_hw, batches, method, progress)
+
+    def network(self, ranges: Ranges, excluded: Sequence[str]) -> Network:
+        """Return the int8 network as a function from pixels to boxes and scores."""
+        from gluon_yolo.inference.runtimes.tflite import TFLiteRuntime
+
+        with tempfile.TemporaryDirectory() as folder:
+            made = self.write(ranges, excluded, Path(folder))
+            return TFLiteRuntime(Path(folder) / made.files[0], self._request.net.spec, made.shape)
+
+    def write(self, ranges: Ranges, excluded: Sequence[str], folder: Path) -> ExportedFormat:
+        """Write ``NAME.tflite``, which ends at the decoded boxes: TFLite has no NMS by class."""
+        path = folder / f"{self._request.name}{ENDINGS['tflite'][0]}"
+        int8 = self._int8.quantization(self._request.graph, ranges, excluded)
+        return dataclasses.replace(self._write.write_cut(self._request, path, "decoded", int8), portable=True)
+
+
+INT8: Mapping[str, type[Int8]] = {"symbol": SymbolInt8, "onnx": OnnxInt8, "tflite": TfliteInt8}

@@ -90,6 +90,12 @@ METHODS: Mapping[str, type[Extremes] | type[Histogram]] = MappingProxyType(
 Collector = Union[Extremes, Histogram]
 
 
+def seen_within(collector: Collector) -> tuple[float, float]:
+    """Return the range within minimum and maximum: with a zero point symmetry is not needed."""
+    (least, greatest), (low, high) = collector.extremes(), collector.range()
+    return max(least, low), min(greatest, high)
+
+
 def calibrate_ranges(
     names: Sequence[str],
     arrays_of: Callable[[np.ndarray], Iterable[np.ndarray]],

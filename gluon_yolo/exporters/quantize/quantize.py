@@ -17,7 +17,7 @@ from gluon_yolo.exporters.request import Request
 from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.inference.runtimes.mxnet import from_block, has_bfloat16
 
-FORMATS = ("symbol", "onnx")
+FORMATS = ("symbol", "onnx")  # of int8, where none is named
 PRECISIONS = ("int8", "bfloat16")
 MAX_DROP = 1.0  # points of mAP
 
@@ -41,7 +41,7 @@ def quantize_network(
         images: to calibrate on, and to score on.
         out: the folder to write to.
         precisions: some of :data:`PRECISIONS`.
-        formats: of int8, some of :data:`FORMATS`.
+        formats: of int8, keys of :data:`gluon_yolo.exporters.quantize.backends.INT8`.
         method: of calibration, or ``best``.
         max_drop: the points that a form may lose.
         about: facts on the model and the data, for the report.

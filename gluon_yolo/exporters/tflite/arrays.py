@@ -37,11 +37,24 @@ class Array:
     scale: Scale | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Int8:
+    """What of a graph is in int8.
+
+    Args:
+        steps: names of the steps that compute in it.
+        scales: of the arrays that these steps read or return, by name.
+    """
+
+    steps: frozenset[str] = frozenset()
+    scales: Mapping[str, Scale] = dataclasses.field(default_factory=dict)
+
+
 class Arrays:
     """Append operators to a file by the arrays of the graph.
 
     Args:
-        int8: the scales of the arrays that can be in int8, by their name in the graph.
+        int8: what is in int8; None for nothing.
         half: whether weights of convolutions are stored in float16.
 
     Attributes:
@@ -49,9 +62,9 @@ class Arrays:
         int8: as given.
     """
 
-    def __init__(self, int8: Mapping[str, Scale] | None = None, half: bool = False) -> None:
+    def __init__(self, int8: Int8 | None = None, half: bool = False) -> None:
         self.file = TfliteFile()
-        self.int8 = dict(int8 or {})
+        self.int8 = int8 or Int8()
         self._half = half
         self._forms: dict[tuple[int, Scale | None], Array] = {}
 
@@ -76,7 +89,7 @@ class Arrays:
             native: whether the result is in int8, with the scale of that name.
             **options: as the schema names them.
         """
-        scale = self.int8[name] if native else None
+        scale = self.int8.scales[name] if native else None
         return self._append(kind, arrays, name, shape, more, scale, options)
 
     def like(
@@ -122,7 +135,9 @@ class Arrays:
 
     def in_int8(self, array: Array) -> Array:
         """Return an array in int8; one that is there already keeps its scale."""
-        return self.rescaled(array, array.scale or self.int8[array.name])
+        if array.scale == PIXELS:
+            return self.rescaled(array, PIXELS_INT8)
+        return self.rescaled(array, array.scale or self.int8.scales[array.name])
 
     def rescaled(self, array: Array, scale: Scale) -> Array:
         """Return an array in int8 with a scale."""
@@ -206,4 +221,4 @@ class Arrays:
         )
 
 
-PIXELS = Scale((1.0,))  # of the input: 0..255
+PIXELS, PIXELS_INT8 = Scale((1.0,)), Scale((1.0,), -128)  # of the input, 0..255, in uint8 and in int8

@@ -6,6 +6,7 @@ layers. Other arrays, those of decoding, lie as the graph has them.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
@@ -23,7 +24,7 @@ from gluon_yolo.exporters.tflite.activations import (
     softplus,
 )
 from gluon_yolo.exporters.tflite.arrays import Array, Arrays, Unwritable
-from gluon_yolo.exporters.tflite.windows import convolution, max_pool
+from gluon_yolo.exporters.tflite.windows import channels_of, convolution, max_pool
 
 _AXES = (0, 3, 1, 2)  # where the axes B, C, H, W of a map lie in its tensor
 
@@ -50,14 +51,16 @@ def add_step(
         UserError: TFLite has no operator for the step.
     """
     name = name or node.name
-    native = name in build.int8 and node.op in _INT8 and (node.op != "clip" or kind_of_clip(node) == "relu6")
+    if node.op == "planes":  # the input lies as a map already
+        return dataclasses.replace(arrays[0], name=name)
+    native = {node.name, name} <= build.int8.steps and _has_int8(node)
     given = [build.in_int8(array) if native else build.in_float(array) for array in arrays]
     try:
         if node.op == "convolution":
             return convolution(build, node, given[0], weights, fused, name)
         if node.op not in _WRITERS:
             raise Unwritable("TFLite has no operator for it that is known here")
-        return _WRITERS[node.op](build, node, given, weights)
+        return dataclasses.replace(_WRITERS[node.op](build, node, given, weights), name=name)
     except Unwritable as problem:
         raise SettingError(
             f"operator {node.op} ({node.name}) cannot be written for TFLite: {problem}; "
@@ -65,9 +68,9 @@ def add_step(
         ) from None
 
 
-def _planes(build: Arrays, node: Node, arrays: Sequence[Array], weights: Sequence[np.ndarray]) -> Array:
-    """Return the input, which lies as a map already."""
-    return arrays[0]
+def _has_int8(node: Node) -> bool:
+    """Return whether TFLite computes a step in int8."""
+    return node.op in _INT8 and (node.op != "clip" or bool(kind_of_clip(node)))
 
 
 def _affine(build: Arrays, node: Node, arrays: Sequence[Array], weights: Sequence[np.ndarray]) -> Array:
@@ -118,7 +121,7 @@ def _concat(build: Arrays, node: Node, arrays: Sequence[Array], weights: Sequenc
     if len({array.is_map for array in arrays}) > 1:
         raise Unwritable("maps beside other arrays")
     if arrays[0].scale is not None:  # all of them and the result have one scale
-        arrays = [build.rescaled(array, build.int8[node.name]) for array in arrays]
+        arrays = [build.rescaled(array, build.int8.scales[node.name]) for array in arrays]
         return build.like(
             "CONCATENATION", arrays[0], node.name, shape, arrays[1:], axis=_axis(arrays[0], axis)
         )
@@ -128,6 +131,8 @@ def _concat(build: Arrays, node: Node, arrays: Sequence[Array], weights: Sequenc
 def _slice(build: Arrays, node: Node, arrays: Sequence[Array], weights: Sequence[np.ndarray]) -> Array:
     (array,) = arrays
     axis, begin, end, step = (node.attributes[key] for key in ("axis", "begin", "end", "step"))
+    if array.is_map and axis == 1 and step > 1:
+        return channels_of(build, node, array, range(array.shape[1])[begin:end:step])
     shape, place = list(array.shape), _axis(array, axis)
     begins, ends, steps = [0] * len(shape), list(build.lying(array)), [1] * len(shape)
     begins[place], ends[place], steps[place] = begin, min(end, shape[axis]), step
@@ -178,7 +183,6 @@ def _axis(array: Array, axis: int) -> int:
 
 
 _WRITERS: Mapping[str, Writer] = {
-    "planes": _planes,
     "affine": _affine,
     "relu": plain("RELU"),
     "leaky_relu": leaky_relu,

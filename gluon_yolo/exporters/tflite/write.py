@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
 
 from gluon_yolo.atomic_io import replacing
@@ -11,8 +10,7 @@ from gluon_yolo.exporters.ir.decode import with_decoding
 from gluon_yolo.exporters.ir.graph import INPUT, InferenceGraph, Node
 from gluon_yolo.exporters.request import Request
 from gluon_yolo.exporters.tflite.activations import kind_of_clip, tanh_of_softplus
-from gluon_yolo.exporters.tflite.arrays import Array, Arrays
-from gluon_yolo.exporters.tflite.file import Scale
+from gluon_yolo.exporters.tflite.arrays import Array, Arrays, Int8
 from gluon_yolo.exporters.tflite.ops import add_step
 from gluon_yolo.exporters.verify import BOUNDS, Parity
 from gluon_yolo.inference.exported_format import ExportedFormat
@@ -26,7 +24,7 @@ def make_file(
     graph: InferenceGraph,
     shape: tuple[int, int, int],
     half: bool = False,
-    int8: Mapping[str, Scale] | None = None,
+    int8: Int8 | None = None,
 ) -> bytes:
     """Turn a graph into a TFLite file.
 
@@ -37,8 +35,7 @@ def make_file(
         graph: of any cut.
         shape: batch, height and width of the input; the file takes no other.
         half: store the weights of convolutions in float16; the computation is in float32.
-        int8: the scales of the arrays that can be in int8, by their name in the graph; the steps that return
-            them compute in it.
+        int8: what of the graph is in int8; None for nothing.
 
     Raises:
         UserError: TFLite has no operator for a step.
@@ -104,9 +101,7 @@ def fixed_shape(request: Request) -> tuple[int, int, int]:
     return request.fixed or (1, *request.size_hw)
 
 
-def write_cut(
-    request: Request, path: Path, cut: str, int8: Mapping[str, Scale] | None = None
-) -> ExportedFormat:
+def write_cut(request: Request, path: Path, cut: str, int8: Int8 | None = None) -> ExportedFormat:
     """Write the model with a cut to a file, and return the format's entry of the record."""
     shape = fixed_shape(request)
     graph = cut_graph(request.graph, request.net.spec, cut, request.size_hw)

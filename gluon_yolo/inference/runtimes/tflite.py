@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,25 +36,17 @@ class TFLiteRuntime:
     def __init__(self, path: Path, spec: DetectionSpec, shape: FixedShape, gpu: int | None = None) -> None:
         if gpu is not None:
             raise SettingError(f"GPU {gpu}: LiteRT runs on the processor here; leave {{gpu}} away")
-        import_package(PACKAGE)
-        package = import_package(f"{PACKAGE}.interpreter")
         self._path, self._spec, self._shape = path, spec, shape
         self._lock = threading.Lock()
         try:
-            with quiet.output_kept(quiet.ERRORS):
-                # From memory: an interpreter of a file keeps it mapped, and crashes when it is written again.
-                self._interpreter = package.Interpreter(
-                    model_content=path.read_bytes(), num_threads=threads()
-                )
-                self._interpreter.allocate_tensors()
+            # From memory: an interpreter of a file keeps it mapped, and crashes when it is written again.
+            self._interpreter = open_interpreter(path.read_bytes())
             (given,) = self._interpreter.get_input_details()
             self._outputs = {
                 entry["name"]: entry["index"] for entry in self._interpreter.get_output_details()
             }
         except (ValueError, RuntimeError) as error:
-            raise UserError(
-                f"{path}: is damaged or no TFLite file; export the model again with --format tflite"
-            ) from error
+            raise self._damaged() from error
         self._input = given["index"]
 
     def __call__(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
@@ -75,10 +68,17 @@ class TFLiteRuntime:
         return base.to_boxes(arrays, self._spec)
 
     def _run(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
-        with self._lock:
-            self._interpreter.set_tensor(self._input, pixels)
-            self._interpreter.invoke()
-            return [self._interpreter.get_tensor(index) for index in self._outputs.values()]
+        try:
+            with self._lock:
+                self._interpreter.set_tensor(self._input, pixels)
+                self._interpreter.invoke()
+                return [self._interpreter.get_tensor(index) for index in self._outputs.values()]
+        except (ValueError, RuntimeError) as error:  # some damage shows only now
+            raise self._damaged() from error
+
+    def _damaged(self) -> UserError:
+        said = "is damaged or no TFLite file of this model; export the model again with --format tflite"
+        return UserError(f"{self._path}: {said}")
 
 
 def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> TFLiteRuntime:
@@ -95,3 +95,18 @@ def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> TFLiteRun
     """
     graph = record.exported("tflite", folder)
     return TFLiteRuntime(folder / graph.files[0], record.spec, graph.shape, gpu)
+
+
+def open_interpreter(content: bytes) -> Any:
+    """Return LiteRT's interpreter of a file's content.
+
+    Raises:
+        MissingDependency: ai-edge-litert is not installed.
+        ValueError, RuntimeError: the content is damaged.
+    """
+    import_package(PACKAGE)
+    package = import_package(f"{PACKAGE}.interpreter")
+    with quiet.output_kept(quiet.ERRORS):
+        interpreter = package.Interpreter(model_content=content, num_threads=threads())
+        interpreter.allocate_tensors()
+    return interpreter
