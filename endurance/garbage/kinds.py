@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gluon_yolo.inference.runtimes.registry import RUNTIMES
+
 ROOT = Path(__file__).resolve().parents[2]
 OLD = ROOT / "tests" / "old_work"
 SIDE = 64
@@ -93,6 +95,13 @@ def _darknet_data(folder: Path) -> None:
 
 def _exported(folder: Path) -> None:
     shutil.copytree(OLD / "exported", folder, dirs_exist_ok=True)
+    _picture(folder)
+
+
+def _tflite(folder: Path) -> None:
+    from gluon_yolo import export
+
+    export(OLD / "run", "tflite", folder, name="tiny")
     _picture(folder)
 
 
@@ -199,6 +208,7 @@ KINDS = (
     Kind("ncnn .param", _exported, ["tiny.param"], _demo("ncnn")),
     Kind("ncnn .bin", _exported, ["tiny.bin"], _demo("ncnn")),
     Kind("MNN", _exported, ["tiny.mnn"], _demo("mnn")),
+    *([Kind("TFLite", _tflite, ["tiny.tflite"], _demo("tflite"))] if RUNTIMES["tflite"].installed else []),
     Kind("args.json", _run, ["args.json"], ("eval", "--model", "{in}")),
     Kind(
         "checkpoint",

@@ -205,7 +205,7 @@ def _forms(
     for name in precisions:
         if name == "int8":
             assert images is not None
-            records.append(_int8(model, images, source.size_hw, folder, say))
+            records.append(_int8(model, images, source.size_hw, runtimes, folder, say))
         else:
             records.append(write(source, name, runtimes, folder / name, say))
     found = [(path, ModelRecord.read(path)) for path in records if path is not None]
@@ -215,12 +215,23 @@ def _forms(
     return found[0][1], forms, images
 
 
-def _int8(model: Model, images: Images, size_hw: tuple[int, int], folder: Path, say: Say) -> Path | None:
-    """Write a model in int8, and return the path of its record; None where it loses too much."""
-    from gluon_yolo.api.quantize import quantize
+def _int8(
+    model: Model,
+    images: Images,
+    size_hw: tuple[int, int],
+    runtimes: Sequence[str],
+    folder: Path,
+    say: Say,
+) -> Path | None:
+    """Write a model in int8 as the runtimes read it; return its record, or None where it loses too much."""
+    from gluon_yolo.api.quantize import INT8, quantize
 
-    data = (images.calibration, images.scoring)
-    done = quantize(model, data, folder / "quantized", precision="int8", size=size_hw, say=lambda line: None)
+    read = {kind for name in runtimes for kind in RUNTIMES[name].formats}
+    formats = [kind for kind in INT8 if kind in read]
+    if not formats:
+        return None
+    data, out = (images.calibration, images.scoring), folder / "quantized"
+    done = quantize(model, data, out, precision="int8", formats=formats, size=size_hw, say=lambda line: None)
     for line in done.missed:
         say(str(line))
     written = done.folders.get("int8")

@@ -118,3 +118,12 @@ def test_a_stopped_measurement_ends_its_processes(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         gluon_yolo.benchmark(EXPORTED, runtime=PAIR, threads=1)
     assert len(closed) == 2
+
+
+def test_int8_of_a_format_that_is_written_where_its_runtime_is_asked_for():
+    pytest.importorskip("ai_edge_litert", reason="package ai-edge-litert is not installed")
+    found = gluon_yolo.benchmark(RUN, DATA, precision="float32,int8", runtime="tflite", threads=1, num=4)
+    assert [(row.runtime, row.format, row.precision) for row in found.rows] == [
+        ("tflite", "tflite", "float32"),
+        ("tflite", "tflite", "int8"),
+    ]

@@ -170,7 +170,7 @@ def test_errors_name_the_setting(run, tmp_path, given, message, on_the_command_l
 @pytest.mark.parametrize(
     ("formats", "message"),
     [
-        ("tflite", "format 'tflite': unknown"),
+        ("coreml", "format 'coreml': unknown"),
         ((), "no format is named"),
         (["symbol", "symbol"], "is named twice"),
     ],

@@ -128,7 +128,7 @@ def test_second_model_in_a_folder_is_named(run, tmp_path, capsys):
         (["nowhere"], "nowhere: no such file or folder"),
         (["RUN", "--size", "100"], "multiples of 32"),
         (["RUN", "--size", "big"], "--size 'big'"),
-        (["RUN", "--format", "symbol,tflite"], "format 'tflite': unknown; known are symbol, onnx, ncnn, "),
+        (["RUN", "--format", "symbol,coreml"], "format 'coreml': unknown; known are symbol, onnx, ncnn, "),
         (["RUN", "--format", "darknet", "--cut", "raw"], "cut raw: darknet has no such choice"),
         (["RUN", "--precision", "float16"], "precision float16: symbol has float32 and bfloat16"),
         (["RUN", "--nms-threshold", "2"], "--nms-threshold 2.0: must lie within 0 and 1"),

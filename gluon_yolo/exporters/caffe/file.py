@@ -44,11 +44,13 @@ def make_net(graph: InferenceGraph, name: str, size_hw: tuple[int, int], batch: 
                 blobs[node.name] = add_tanh_of_softplus(build, node.name, arrays[0])
             else:
                 blobs[node.name] = add_step(build, node, arrays, weights)
-    unread = {step: output for output, step in graph.outputs.items() if step not in readers}
+    names, steps = {}, list(graph.outputs.values())
     for output, step in graph.outputs.items():
-        if unread.get(step) != output:  # Caffe's outputs are the blobs that no layer reads
+        if step in readers or steps.count(step) > 1:  # Caffe's outputs are the blobs that no layer reads
             build.add("Power", output, (blobs[step],))
-    _rename(build.net, {blobs[step]: output for step, output in unread.items()})
+        else:
+            names[blobs[step]] = output
+    _rename(build.net, names)
     return build.net
 
 

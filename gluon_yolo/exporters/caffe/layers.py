@@ -16,6 +16,7 @@ PARAMETERS: Mapping[str, str] = {
     "Input": "input_param",
     "Convolution": "convolution_param",
     "Deconvolution": "convolution_param",
+    "Scale": "scale_param",
     "ReLU": "relu_param",
     "PReLU": "prelu_param",
     "ELU": "elu_param",

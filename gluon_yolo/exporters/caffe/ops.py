@@ -74,11 +74,9 @@ def _convolution(
 
 
 def _affine(build: CaffeBuilder, node: Node, arrays: Sequence[str], weights: Sequence[np.ndarray]) -> str:
-    """Add a 1x1 convolution of each channel: MNN 3.6 computes Caffe's Scale wrongly, or crashes."""
-    channels, *sides = build.shapes[arrays[0]]
+    channels = build.shapes[arrays[0]][0]
     scale, shift = (np.broadcast_to(numbers, channels) for numbers in weights)
-    kernel = scale.reshape(channels, 1, 1, 1)
-    return build.add_convolution(node.name, arrays[0], kernel, sides, shift, groups=channels)
+    return build.add("Scale", node.name, arrays, weights=(scale, shift), bias_term=True)
 
 
 def _prelu(build: CaffeBuilder, node: Node, arrays: Sequence[str], weights: Sequence[np.ndarray]) -> str:

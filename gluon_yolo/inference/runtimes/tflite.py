@@ -46,9 +46,7 @@ class TFLiteRuntime:
                 entry["name"]: entry["index"] for entry in self._interpreter.get_output_details()
             }
         except (ValueError, RuntimeError) as error:
-            raise UserError(
-                f"{path}: is damaged or no TFLite file; export the model again with --format tflite"
-            ) from error
+            raise self._damaged() from error
         self._input = given["index"]
 
     def __call__(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
@@ -70,10 +68,17 @@ class TFLiteRuntime:
         return base.to_boxes(arrays, self._spec)
 
     def _run(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
-        with self._lock:
-            self._interpreter.set_tensor(self._input, pixels)
-            self._interpreter.invoke()
-            return [self._interpreter.get_tensor(index) for index in self._outputs.values()]
+        try:
+            with self._lock:
+                self._interpreter.set_tensor(self._input, pixels)
+                self._interpreter.invoke()
+                return [self._interpreter.get_tensor(index) for index in self._outputs.values()]
+        except (ValueError, RuntimeError) as error:  # some damage shows only now
+            raise self._damaged() from error
+
+    def _damaged(self) -> UserError:
+        said = "is damaged or no TFLite file of this model; export the model again with --format tflite"
+        return UserError(f"{self._path}: {said}")
 
 
 def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> TFLiteRuntime:

@@ -176,6 +176,18 @@ def test_operator(name):
         assert 0 < np.abs(ours - theirs).max() < 0.06 * np.abs(theirs).max()
 
 
+def test_pixels_are_read_exactly():
+    """255 steps of one, whatever the calibration saw."""
+    build = Builder()
+    first = convolution(build, build.add("planes", "data"), 3, 8, 3)
+    graph = graph_of(build, convolution(build, first, 8, 4))
+    plan = int8.quantization(graph, int8.calibrate(graph, SIZE_HW, [IMAGES // 2]))
+    tensors = litert.opened(make_file(graph, (1, *SIZE_HW), int8=plan)).subgraphs[0].tensors
+    given, exact = (tensor.quantization for tensor in tensors[:2])
+    assert (given.scale.tolist(), given.zeroPoint.tolist()) == ([1.0], [0])
+    assert (exact.scale.tolist(), exact.zeroPoint.tolist()) == ([1.0], [-128])
+
+
 def test_channels_are_selected_exactly():
     """By a convolution in int8 with the scale of its input."""
     build = Builder()

@@ -88,6 +88,14 @@ def test_damaged_file(model, tmp_path, kept):
         load(record, tmp_path)
 
 
+def test_a_file_for_another_size(model, net, tmp_path):
+    """The record says one size, and the file beside it takes another."""
+    record, _ = model
+    export(net, tmp_path, ["tflite"], "toy", (96, 96), record.formats["tflite"].cut)
+    with pytest.raises(UserError, match="toy.tflite: is damaged or no TFLite file of this model; export the"):
+        load(record, tmp_path)(images(1, 64, 96))
+
+
 def test_nothing_is_printed(model, capfd):
     """LiteRT prints a line about its kernels to the standard error stream when it loads a file."""
     load(*model)(images(1, 64, 96))
