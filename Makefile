@@ -3,6 +3,7 @@
 # make run               the main job: draw a data set, train on it, evaluate, export, draw what the model finds
 # make test              the tests that take seconds
 # make slow              those that take minutes
+# make endurance         kills, full disks and damaged files for hours; ARGS="--minutes 30" for a part of it
 # make pythons           the same as make test on each supported Python found here
 # make lint              ruff and mypy
 # make docs              build the documentation as pages for a browser, in site/
@@ -43,7 +44,7 @@ DOCS_STAMP := $(DOCS_VENV)/set-up-$(shell cksum <requirements-docs.txt | cut -d'
 SAMPLES := $(CURDIR)/build/deploy
 SAMPLE_PACKAGES := cmake g++ libopencv-dev nlohmann-json3-dev
 
-.PHONY: setup help run test pythons slow lint docs package bench samples samples-test samples-packages browser-packages
+.PHONY: setup help run test endurance pythons slow lint docs package bench samples samples-test samples-packages browser-packages
 
 setup: $(STAMP)
 
@@ -76,6 +77,9 @@ test: setup $(TESTS_STAMP)
 
 slow: setup $(TESTS_STAMP)
 	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -m slow $(ARGS)
+
+endurance: setup $(TESTS_STAMP)
+	$(PY) -m endurance $(ARGS)
 
 # Each interpreter is taken from the PATH or from pyenv, and gets an environment of its own.
 pythons:
