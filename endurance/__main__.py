@@ -2,7 +2,7 @@
 
     python -m endurance [--minutes N] [--seed S] [--out DIR]
 
-A part alone is ``python -m endurance.kills``, ``endurance.storage`` or ``endurance.garbage``, whose ``--help``
+A part alone is ``python -m endurance.kills``, ``endurance.storage`` or ``endurance.garbage``; its ``--help``
 says what it does.
 """
 
