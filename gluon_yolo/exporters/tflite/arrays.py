@@ -67,6 +67,7 @@ class Arrays:
         self.int8 = int8 or Int8()
         self._half = half
         self._forms: dict[tuple[int, Scale | None], Array] = {}
+        self._kernels: dict[str, int] = {}  # in float32, by name
 
     def add(
         self,
@@ -186,7 +187,7 @@ class Arrays:
         """Add the weights of a convolution in the type that fits the array it reads; return their places.
 
         Args:
-            name: of the kernel.
+            name: of the kernel, which several convolutions may have.
             kernel: (O, C / groups, height, width).
             axes: in which it lies in the file.
             step: name of the convolution.
@@ -195,15 +196,26 @@ class Arrays:
         """
         lying = np.ascontiguousarray(kernel.transpose(axes))
         if array.scale is not None:
-            return self._int8_weights(kernel, lying, list(axes).index(0), step, bias, array.scale)
-        place = self.file.constant(f"{step}_bias", bias)
-        if not self._half or np.abs(kernel).max(initial=0) > _HALF_MAX:
-            return self.file.constant(f"{step}_kernel", lying), place
-        stored = self.file.constant(f"{step}_kernel_half", lying.astype(np.float16))
-        return self.file.add("DEQUANTIZE", [stored], f"{step}_kernel", lying.shape), place
+            # Without a bias the integers are the same for every input.
+            own = f"{step}_kernel_int8" if bias.any() else f"{name}_int8"
+            return self._int8_weights(own, kernel, lying, list(axes).index(0), step, bias, array.scale)
+        if name not in self._kernels:
+            if self._half and np.abs(kernel).max(initial=0) <= _HALF_MAX:
+                stored = self.file.constant(f"{name}_half", lying.astype(np.float16))
+                self._kernels[name] = self.file.add("DEQUANTIZE", [stored], name, lying.shape)
+            else:
+                self._kernels[name] = self.file.constant(name, lying)
+        return self._kernels[name], self.file.constant(f"{step}_bias", bias)
 
     def _int8_weights(
-        self, kernel: np.ndarray, lying: np.ndarray, axis: int, step: str, bias: np.ndarray, given: Scale
+        self,
+        name: str,
+        kernel: np.ndarray,
+        lying: np.ndarray,
+        axis: int,
+        step: str,
+        bias: np.ndarray,
+        given: Scale,
     ) -> tuple[int, int]:
         largest = np.abs(kernel.reshape(len(kernel), -1)).max(axis=1).astype(np.float64)
         # A channel whose weights are next to nothing would have a bias beyond int32.
@@ -214,7 +226,7 @@ class Arrays:
         integers = np.clip(np.rint(lying / steps.reshape(sides)), -127, 127).astype(np.int8)
         sums = steps * given.steps[0]
         return (
-            self.file.constant(f"{step}_kernel", integers, Scale(tuple(steps.tolist()), 0, axis)),
+            self.file.constant(name, integers, Scale(tuple(steps.tolist()), 0, axis)),
             self.file.constant(
                 f"{step}_bias", np.rint(bias / sums).astype(np.int32), Scale(tuple(sums.tolist()))
             ),

@@ -56,8 +56,8 @@ def convolution(
     return build.add(kind, [array], name, shape, more=places, native=array.scale is not None, **options)
 
 
-def channels_of(build: Arrays, node: Node, array: Array, chosen: Sequence[int]) -> Array:
-    """Append a 1x1 convolution that returns some channels of a map as they are, in any order.
+def channels_of(build: Arrays, node: Node, array: Array, chosen: range) -> Array:
+    """Append a 1x1 convolution that returns every n-th channel of a map as it is.
 
     STRIDED_SLICE does it too. In LiteRT 2.3 Yolo-FastestV2's channel shuffles then take longer than all its
     convolutions.
@@ -65,7 +65,8 @@ def channels_of(build: Arrays, node: Node, array: Array, chosen: Sequence[int]) 
     kernel = np.zeros((len(chosen), array.shape[1], 1, 1), dtype=np.float32)
     kernel[np.arange(len(chosen)), chosen] = 1
     bias = np.zeros(len(chosen), dtype=np.float32)
-    places = build.weights(node.name, kernel, (0, 2, 3, 1), node.name, bias, array)
+    name = f"channels_{chosen.start}_{chosen.stop}_{chosen.step}_of_{array.shape[1]}"
+    places = build.weights(name, kernel, (0, 2, 3, 1), node.name, bias, array)
     options = {"padding": schema.Padding.VALID, "strideH": 1, "strideW": 1}
     shape = (array.shape[0], len(chosen), *array.shape[2:])
     return build.like("CONV_2D", array, node.name, shape, more=places, **options)

@@ -69,8 +69,12 @@ def test_near_the_network_in_float(net, backend, ranges):
 def kernels(content):
     """Return, by the name of a convolution, whether its kernel is int8."""
     graph = litert.opened(content).subgraphs[0]
-    tensors = [tensor for tensor in graph.tensors if tensor.name.endswith(b"_kernel")]
-    return {t.name.decode()[: -len("_kernel")]: t.type == litert.schema.TensorType.INT8 for t in tensors}
+    steps = [step.inputs for step, kind in zip(graph.operators, litert.kinds(content)) if "CONV_2D" in kind]
+    return {
+        graph.tensors[bias].name.decode()[: -len("_bias")]: graph.tensors[kernel].type
+        == litert.schema.TensorType.INT8
+        for _, kernel, bias in steps
+    }
 
 
 def test_which_layers_are_in_int8(net, backend, ranges, tmp_path):

@@ -130,6 +130,15 @@ def test_weights_in_half(net):
     tensors = litert.opened(make_file(graph, (1, 64, 96), half=True)).subgraphs[0].tensors
     kinds = {tensor.name.decode(): tensor.type for tensor in tensors}
     half = [name for name, kind in kinds.items() if kind == litert.schema.TensorType.FLOAT16]
-    convolutions = [node.name for node in graph.nodes if node.op == "convolution"]
-    assert half == [f"{name}_kernel_half" for name in convolutions[1:]]
-    assert all(kinds[f"{name}_bias"] == litert.schema.TensorType.FLOAT32 for name in convolutions)
+    convolutions = [node for node in graph.nodes if node.op == "convolution"]
+    assert half == [f"{node.inputs[1]}_half" for node in convolutions[1:]]
+    assert all(kinds[f"{node.name}_bias"] == litert.schema.TensorType.FLOAT32 for node in convolutions)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_weights_that_several_read_are_there_once(half):
+    """Those of Yolo-FastestV2's heads, and of its channel shuffles."""
+    net = settled("yolo_fastestv2", CLASSES)
+    constants = sum(array.size for array in read_network(net).weights.values())
+    size = len(content_of(net, (1, 64, 96), half=half))
+    assert size < (2 if half else 4) * (constants + 50_000) + 130_000
