@@ -68,7 +68,7 @@ FORMATS: Mapping[str, Format] = {
         "caffe.write", ENDINGS["caffe"], ("raw",), packages=("google.protobuf",), always_fixed=True
     ),
 }
-OF_LANDMARKS = ("symbol", "onnx", "ncnn", "openvino", "mnn")  # formats of a landmark network
+OF_LANDMARKS = ("symbol", "onnx", "ncnn", "openvino", "mnn", "caffe")  # formats of a landmark network
 
 
 def export(

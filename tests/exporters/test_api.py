@@ -29,7 +29,7 @@ from tests.models.darknet import small
 from tests.random_model import CLASSES, random_detector, random_image
 
 SIZE_HW = (96, 128)
-ALL = ("symbol", "onnx", "ncnn", "openvino", "mnn", "darknet", "tflite")
+ALL = ("symbol", "onnx", "ncnn", "openvino", "mnn", "darknet", "tflite", "caffe")
 RECORDED = tuple(kind for kind in ALL if kind != "darknet")
 FILES = {
     "symbol": ("toy-symbol.json", "toy-0000.params"),
@@ -39,6 +39,7 @@ FILES = {
     "mnn": ("toy.mnn",),
     "darknet": ("toy.weights", "toy.names", "toy.cfg"),
     "tflite": ("toy.tflite",),
+    "caffe": ("toy.prototxt", "toy.caffemodel"),
 }
 RUNTIME = {
     "symbol": "mxnet",
@@ -47,6 +48,7 @@ RUNTIME = {
     "openvino": "openvino",
     "mnn": "mnn",
     "tflite": "tflite",
+    "caffe": "opencv",
 }
 
 
@@ -54,6 +56,8 @@ def need(*kinds):
     for kind in kinds:
         for package in FORMATS[kind].packages:
             pytest.importorskip(package, reason=f"package {package} is not installed")
+        if kind == "caffe" and not registry.RUNTIMES["opencv"].installed:
+            pytest.skip("OpenCV 5 has no reader of Caffe's files")
 
 
 def names(folder):
@@ -93,6 +97,7 @@ def test_all_at_once(dark, tmp_path):
         "ncnn": "raw",
         "mnn": "decoded",
         "tflite": "decoded",
+        "caffe": "raw",
     }
     assert record.precision == "float32" and record.weights == digest(dark) and len(record.weights) == 64
 
@@ -148,7 +153,7 @@ def test_cuts(dark, cut, kind, tmp_path):
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["onnx", "openvino", "mnn", "tflite"])
+@pytest.mark.parametrize("kind", ["onnx", "openvino", "mnn", "tflite", "caffe"])
 @pytest.mark.parametrize("batch", [1, 2])
 def test_a_fixed_size(dark, kind, batch, tmp_path):
     """Any number of images run in its batches; another size is rejected before anything runs."""
@@ -156,7 +161,8 @@ def test_a_fixed_size(dark, kind, batch, tmp_path):
     done = export(dark, tmp_path, [kind, "symbol"], "toy", (32, 64), fixed_batch=batch)
     record = ModelRecord.read(done.record)
     assert record.formats[kind].fixed == (batch, 32, 64) and record.formats["symbol"].fixed is None
-    assert (record.formats[kind].cut, record.formats["symbol"].cut) == ("decoded", "nms")
+    cut = "raw" if kind == "caffe" else "decoded"
+    assert (record.formats[kind].cut, record.formats["symbol"].cut) == (cut, "nms")
     network = registry.load(RUNTIME[kind], record, tmp_path)
     found = Reference(dark, [images(count, 32, 64) for count in (1, 2, 3)]).compare(network)
     assert found.holds, found

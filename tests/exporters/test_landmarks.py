@@ -23,6 +23,7 @@ from gluon_yolo.weights import caffe_model  # noqa: E402
 
 SIDE = caffe_network.SIDE
 FORMATS = {"mxnet": "symbol", "onnxruntime": "onnx", "openvino": "openvino", "ncnn": "ncnn", "mnn": "mnn"}
+FORMATS["opencv"] = "caffe"
 
 
 @pytest.fixture(scope="module")

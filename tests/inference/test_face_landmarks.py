@@ -22,6 +22,7 @@ from tests.random_model import random_detector
 pytest.importorskip("google.protobuf", reason="protobuf is not installed")
 
 FORMAT_OF = {"mxnet": "symbol", "onnxruntime": "onnx", "openvino": "openvino", "ncnn": "ncnn", "mnn": "mnn"}
+FORMAT_OF["opencv"] = "caffe"
 RAW, PIXELS = 1e-4, 0.05
 
 

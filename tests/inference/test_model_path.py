@@ -15,6 +15,7 @@ from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.runtimes.base import import_package
+from gluon_yolo.inference.runtimes.registry import RUNTIMES
 from tests.random_model import random_detector, random_image
 
 pytest.importorskip("onnx", reason="package onnx is not installed")
@@ -23,8 +24,15 @@ pytest.importorskip("onnxruntime", reason="package onnxruntime is not installed"
 from gluon_yolo.exporters.api import FORMATS, export  # noqa: E402
 
 SIZE_HW = (64, 96)
-KINDS = ("symbol", "onnx", "openvino", "ncnn", "mnn", "tflite")
-RUNTIME = {"symbol": "mxnet", "ncnn": "ncnn", "openvino": "openvino", "mnn": "mnn", "tflite": "tflite"}
+KINDS = ("symbol", "onnx", "openvino", "ncnn", "mnn", "tflite", "caffe")
+RUNTIME = {
+    "symbol": "mxnet",
+    "ncnn": "ncnn",
+    "openvino": "openvino",
+    "mnn": "mnn",
+    "tflite": "tflite",
+    "caffe": "opencv",
+}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +51,9 @@ def exported(net, tmp_path_factory):
 
 def _writable(kind):
     try:
-        return all(import_package(package) for package in FORMATS[kind].packages)
+        return all(import_package(package) for package in FORMATS[kind].packages) and (
+            kind != "caffe" or RUNTIMES["opencv"].installed
+        )
     except MissingDependency:  # not installed, or installed and not loading
         return False
 
@@ -84,6 +94,8 @@ def test_a_folder_and_a_record_mean_all_formats(model):
         ("toy.bin", "ncnn"),
         ("toy.mnn", "mnn"),
         ("toy.tflite", "tflite"),
+        ("toy.prototxt", "caffe"),
+        ("toy.caffemodel", "caffe"),
     ],
 )
 def test_a_file_beside_its_record_means_one_format(model, file, kind):

@@ -36,8 +36,13 @@ def loads(package: str) -> bool:
         return False
 
 
-OTHERS = [name for name, runtime in RUNTIMES.items() if not runtime.builds and loads(runtime.package)]
+OTHERS = [
+    name
+    for name, runtime in RUNTIMES.items()
+    if not runtime.builds and runtime.installed and loads(runtime.package)
+]
 FORMATS = {"onnxruntime": "onnx", "openvino": "onnx", "ncnn": "ncnn", "mnn": "mnn", "tflite": "tflite"}
+FORMATS["opencv"] = "caffe"
 
 # Rejects imports of mxnet and gluoncv, as if they were not installed.
 REFUSE = """
