@@ -18,7 +18,7 @@ from gluon_yolo.inference.runtimes.fixed_shape import FixedShape
 from gluon_yolo.text import first_line
 
 INPUT = "data"
-INSTALL = 'pip install "opencv-python-headless<5"'
+INSTALL = 'pip install "opencv-python<5"'
 _READER = "readNetFromCaffe"
 
 

@@ -183,7 +183,7 @@ def test_no_reader(tmp_path, monkeypatch):
     assert "       not tried: OpenCV 5.0.0 has no reader of Caffe's files\n" in str(done)
     assert str(done).endswith("nothing that is installed here runs it")
     with pytest.raises(
-        MissingDependency, match='OpenCV 5.0.0 has no reader .*: pip install "opencv-python-headless<5"'
+        MissingDependency, match='OpenCV 5.0.0 has no reader .*: pip install "opencv-python<5"'
     ):
         done.predictor()
     monkeypatch.undo()
