@@ -112,7 +112,7 @@ CHOICES = (
         "Yolo-Fastest 1.1 XL",
         "yolo-fastest-1.1-xl/yolo-fastest-1.1-xl.cfg",
         "320",
-        "when Yolo-Fastest 1.1 misses too much, and twice its time is there",
+        "when Yolo-Fastest 1.1 misses too much, and up to twice its time is there",
         "COCO AP50 34.3",
         "",
         YOLO_FASTEST,
@@ -145,7 +145,7 @@ CHOICES = (
         "MobileNetV2-YOLOv3",
         "yolo3_mobilenetv2_1.0_voc",
         "416",
-        "three scales and ImageNet weights, a third of MobileNet1.0's time",
+        "three scales and ImageNet weights, in about three quarters of MobileNet1.0's time",
     ),
     Choice(
         "MobileNet1.0-YOLOv3",

@@ -159,6 +159,7 @@ def test_a_form_that_its_own_runtime_does_not_load_is_an_error(monkeypatch):
         judged(monkeypatch, {"onnxruntime": RuntimeError("out of memory"), "openvino": 0.0})
 
 
+@pytest.mark.slow
 def test_images_without_labels(run, data, tmp_path, capsys, caplog):
     """A float model's detections are annotations; with the bound 0, layers stay in float, or it fails."""
     images = tmp_path / "pictures"
@@ -190,6 +191,7 @@ def test_a_bad_image_without_labels(data, tmp_path, caplog):
     assert "bad.jpg" in caplog.text and "left out" in caplog.text
 
 
+@pytest.mark.slow
 def test_method_best_says_which(run, data, tmp_path, capsys):
     """Here for an exported model, whose name is kept."""
     exported = tmp_path / "exported"

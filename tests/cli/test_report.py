@@ -144,6 +144,7 @@ def test_a_training_without_the_package_ends_before_it_begins(
     assert f'error: {package} is not installed: pip install ".[{extra}]"' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_resumed_run_may_be_asked_for_a_report(tmp_path):
     data = draw_data(tmp_path)
     _, run = start_run(data, tmp_path, "--epochs", "1")

@@ -114,6 +114,7 @@ def test_every_case_gives_a_page(case):
     assert "Scores of m" in html and ">nan<" not in html.lower()
 
 
+@pytest.mark.slow
 def test_a_thousand_classes_fit_a_page(tmp_path):
     names = [f"class {i}" for i in range(1000)]
     truths = [[(LEFT, i), (RIGHT, (i + 1) % 1000)] for i in range(0, 1000, 2)]

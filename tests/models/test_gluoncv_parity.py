@@ -30,7 +30,7 @@ FORWARD_CASES = [
     ("yolo3_mobilenet1.0_voc", 0, (320, 320), 1),
     ("yolo3_mobilenet1.0_coco", 1, (224, 352), 2),
     ("yolo3_mobilenet0.25_voc", 2, (416, 256), 1),
-    ("yolo3_darknet53_voc", 3, (192, 256), 1),
+    pytest.param("yolo3_darknet53_voc", 3, (192, 256), 1, marks=pytest.mark.slow),
 ]
 
 

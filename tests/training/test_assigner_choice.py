@@ -115,6 +115,7 @@ def test_the_usual_assigner_by_name_changes_nothing(data, tmp_path):
     assert_equal_runs(usual, named)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_its_assigner(data, tmp_path, send_at):
     flags = ("--epochs", "2", "--mixup", "--no-mixup-epochs", "1", "--assigner", YOLO3_ASSIGNERS[-1])
     _, whole = start_run(data, tmp_path / "whole", *flags)

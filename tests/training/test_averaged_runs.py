@@ -62,7 +62,11 @@ def assert_same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> Non
 
 @pytest.mark.parametrize("engine", ["mxnet", pytest.param("torch", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
-    "number, when, status", [(signal.SIGTERM, "epoch 1 batch 1/3", 143), (signal.SIGINT, "epoch 1  fit", 130)]
+    "number, when, status",
+    [
+        (signal.SIGTERM, "epoch 1 batch 1/3", 143),
+        pytest.param(signal.SIGINT, "epoch 1  fit", 130, marks=pytest.mark.slow),
+    ],
 )
 def test_stopped_and_resumed_it_ends_with_the_same_bits(whole, train, send_at, engine, number, when, status):
     """Within an epoch, and while the network has the average, in a validation."""

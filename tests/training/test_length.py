@@ -82,6 +82,7 @@ def test_more_epochs_of_a_finished_run(finished, tmp_path, capsys):
     assert said[2] == f"or give it more epochs: gluon-yolo train --resume {finished} --epochs 8"
 
 
+@pytest.mark.slow
 def test_stopped_after_it_has_more_epochs_it_ends_the_same(finished, tmp_path, capsys):
     """The run is resumed twice, or once; the second time without a flag."""
     import shutil

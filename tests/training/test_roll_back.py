@@ -55,7 +55,12 @@ class Slows(Callback):
 
 
 @pytest.mark.parametrize(
-    "times, more", [pytest.param(1, {}, marks=pytest.mark.slow), (3, {}), (1, {"ema": True, "accumulate": 2})]
+    "times, more",
+    [
+        pytest.param(1, {}, marks=pytest.mark.slow),
+        pytest.param(3, {}, marks=pytest.mark.slow),
+        (1, {"ema": True, "accumulate": 2}),
+    ],
 )
 def test_it_equals_a_run_with_that_rate_from_the_checkpoint_on(data, tmp_path, caplog, times, more):
     """An average goes back too, and the gradient of the first step of the two of an update is dropped."""

@@ -52,6 +52,7 @@ def error_of(capsys) -> str:
 ENGINES = ["mxnet", pytest.param("torch", marks=pytest.mark.slow)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_stopped_and_resumed_it_ends_with_the_same_bits(train, teacher, send_at, capsys, engine):
     if engine == "torch":

@@ -75,6 +75,7 @@ def assert_alike(one: Path, other: Path) -> None:
         np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=5e-6, err_msg=name)
 
 
+@pytest.mark.slow
 def test_both_engines_train_alike(of_both):
     assert len(rows(of_both["torch"])) == 3
     assert_alike(of_both["mxnet"], of_both["torch"])

@@ -31,7 +31,7 @@ BACKBONES = [
     ("mobilenetv2_0.5", "collect"),
     ("mobilenetv2_0.5", "checkpoint"),
     ("mobilenetv2_1.0", "collect, no prefix"),
-    pytest.param("darknet53", "export", marks=pytest.mark.own_process),
+    pytest.param("darknet53", "export", marks=[pytest.mark.own_process, pytest.mark.slow]),
 ]
 
 

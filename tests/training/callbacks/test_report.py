@@ -65,6 +65,7 @@ def test_pages_are_written_as_the_training_goes_on_but_not_too_often(data, tmp_p
     assert 2 < len(states) < 7  # neither after every epoch nor only at the ends
 
 
+@pytest.mark.slow
 def test_a_stopped_run_says_how_to_go_on_and_a_resumed_one_keeps_its_steps(data, tmp_path):
     run = tmp_path / "run"
     assert trainer_of(data, run, [Doing("on_step_end", stop)]).run() is None

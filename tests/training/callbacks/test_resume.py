@@ -90,8 +90,9 @@ small_trainer(Path(sys.argv[1]), Path(sys.argv[2]), [Brake(), Doing(sys.argv[3],
     "hook, at",
     [
         ("on_step_end", (1, 0, 1)),
-        ("on_epoch_end", (1, 0, 2)),  # between the row of the epoch and its checkpoint
-        ("on_checkpoint", (2, 0, 2)),
+        # between the row of the epoch and its checkpoint
+        pytest.param("on_epoch_end", (1, 0, 2), marks=pytest.mark.slow),
+        pytest.param("on_checkpoint", (2, 0, 2), marks=pytest.mark.slow),
     ],
 )
 def test_killed_and_resumed_it_ends_the_same(whole, data, tmp_path, hook, at):
@@ -107,7 +108,8 @@ def test_killed_and_resumed_it_ends_the_same(whole, data, tmp_path, hook, at):
     "hook, at",
     [
         ("on_step_end", (1, 2, 1)),
-        ("on_steps_end", (1, BATCHES, 1)),  # no batch is left to train; the validation is missing
+        # no batch is left to train; the validation is missing
+        pytest.param("on_steps_end", (1, BATCHES, 1), marks=pytest.mark.slow),
         ("on_validation_end", (2, 0, 2)),
     ],
 )
@@ -140,7 +142,10 @@ def test_a_stop_can_be_taken_back(data, tmp_path):
     assert trainer.run() is not None and not trainer.should_stop
 
 
-@pytest.mark.parametrize("hook, at", [("on_step_end", (1, 0, 1)), ("on_validation_begin", (1, 0, 1))])
+@pytest.mark.parametrize(
+    "hook, at",
+    [("on_step_end", (1, 0, 1)), pytest.param("on_validation_begin", (1, 0, 1), marks=pytest.mark.slow)],
+)
 def test_a_failure_keeps_the_checkpoint_and_the_run_goes_on(whole, data, tmp_path, caplog, hook, at):
     run = tmp_path / "run"
     trainer = small_trainer(data, run, [Brake(), failing := Doing(hook, fail)])

@@ -56,6 +56,7 @@ def test_a_signal_to_all_of_them_is_one_signal(tmp_path: Path) -> None:
     assert host.result["stopped"] == signal.SIGINT
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_everything_at_once(tmp_path: Path) -> None:
     host = Host(tmp_path, processes=2, pause_s=30.0)
     with ended(host):
@@ -140,6 +141,7 @@ def test_without_the_place_to_meet_the_others_end_with_the_cause(tmp_path: Path)
     assert f"{meet}, where the hosts meet, does not answer any more" in second.text
 
 
+@pytest.mark.slow
 def test_a_users_error_on_one_host_ends_all_hosts_with_it(tmp_path: Path) -> None:
     meet = f"127.0.0.1:{free_port()}"
     hosts = [Host(tmp_path, meet, "2", run_id=None, victim=1, fate="user") for _ in range(2)]

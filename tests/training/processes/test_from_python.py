@@ -68,7 +68,11 @@ def test_an_error_of_a_callback_is_raised_as_it_is(folder: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("program", "said"),
     [
-        ("gluon_yolo.train(**settings)", "each process imports it: put what starts the training under"),
+        pytest.param(
+            "gluon_yolo.train(**settings)",
+            "each process imports it: put what starts the training under",
+            marks=pytest.mark.slow,
+        ),
         ("if __name__ == '__main__':\n    print(gluon_yolo.train(**settings).args['cpu_devices'])", "2"),
     ],
 )
