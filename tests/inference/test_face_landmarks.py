@@ -145,6 +145,7 @@ def test_faces_go_through_the_network_in_batches():
 
 def test_a_detector_is_no_landmark_network_and_the_reverse(imported, exported, tmp_path):
     from gluon_yolo.exporters.api import export
+    from gluon_yolo.exporters.source_model import load_detector
 
     export(random_detector(), tmp_path, ("symbol",), "faces", (96, 96))
     with pytest.raises(UserError, match="is a detector, where a network of face landmarks is expected"):
@@ -157,8 +158,10 @@ def test_a_detector_is_no_landmark_network_and_the_reverse(imported, exported, t
     for model in (imported, exported):
         with pytest.raises(UserError, match="is a network of face landmarks"):
             gluon_yolo.benchmark(model)
-    with pytest.raises(UserError, match="is a network of face landmarks, where a detector is expected"):
-        gluon_yolo.quantize(imported, tmp_path, out=tmp_path / "int8")
+        with pytest.raises(UserError, match="is a network of face landmarks, where a detector is expected"):
+            gluon_yolo.quantize(model, tmp_path, out=tmp_path / "int8")
+        with pytest.raises(UserError, match="is a network of face landmarks, where a detector is expected"):
+            load_detector(model)
     with pytest.raises(UserError, match="is an exported landmark network; export the imported model"):
         gluon_yolo.export(exported, "onnx", tmp_path / "again")
 
