@@ -141,10 +141,10 @@ def load_written(record: Any, folder: Path, weights: Path) -> CaffeNetwork:
     """
     origin = record.origin or {}
     try:
-        preparation = (str(origin["colour"]), list(origin["mean"]), list(origin["scale"]))
+        preprocessing = (str(origin["colour"]), list(origin["mean"]), list(origin["scale"]))
     except (KeyError, TypeError) as error:
         raise UserError(f"{folder}: its record lacks {error}; import the model again") from error
-    net = build(folder / PROTOTXT, record.network, *preparation)
+    net = build(folder / PROTOTXT, record.network, *preprocessing)
     try:
         net.load_parameters(str(weights), ctx=mx.cpu())
     except (mx.MXNetError, AssertionError, ValueError, UnicodeDecodeError) as error:
