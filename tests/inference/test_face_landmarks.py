@@ -16,13 +16,11 @@ from gluon_yolo.inference.face_landmarks import FaceLandmarks
 from gluon_yolo.inference.runtimes.registry import RUNTIMES
 from gluon_yolo.landmarks import LandmarkSpec
 from tests.inference.test_without_mxnet import OTHERS, REFUSE
-from tests.landmark106 import Expected, import_it
+from tests.landmark106 import FORMATS, Expected, import_it
 from tests.random_model import random_detector
 
 pytest.importorskip("google.protobuf", reason="protobuf is not installed")
 
-FORMAT_OF = {"mxnet": "symbol", "onnxruntime": "onnx", "openvino": "openvino", "ncnn": "ncnn", "mnn": "mnn"}
-FORMAT_OF["opencv"] = "caffe"
 RAW, PIXELS = 1e-4, 0.05
 
 
@@ -39,13 +37,13 @@ def imported(shared_data, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def exported(imported, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
-    formats = [FORMAT_OF[runtime] for runtime in ("mxnet", *OTHERS) if runtime in FORMAT_OF]
+    formats = [FORMATS[runtime] for runtime in ("mxnet", *OTHERS) if runtime in FORMATS]
     done = gluon_yolo.export(imported, formats, folder)
     assert done.record == folder / "landmark106.json"
     return folder
 
 
-@pytest.fixture(params=("imported", *(name for name in FORMAT_OF)))
+@pytest.fixture(params=("imported", *(name for name in FORMATS)))
 def landmarks(request, imported, exported) -> FaceLandmarks:
     if request.param == "imported":
         return FaceLandmarks.load(imported)
