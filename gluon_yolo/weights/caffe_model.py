@@ -87,7 +87,7 @@ def _arrays(layer: Layer, blobs: Sequence[Any], file: Path) -> list[np.ndarray]:
     """
     place = f'{file}: layer "{layer.name}" ({layer.kind})'
     if not blobs:
-        raise UserError(f"{place}: has no weights there; is the caffemodel of this prototxt?")
+        raise UserError(f"{place}: has no weights there; give the caffemodel of this prototxt")
     if len(blobs) != len(layer.weights):
         wanted = counted(len(layer.weights), "blob")
         raise UserError(f"{place}: has {counted(len(blobs), 'blob')}, where the prototxt asks for {wanted}")
