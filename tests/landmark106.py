@@ -8,7 +8,14 @@ import numpy as np
 
 import gluon_yolo
 
-FORMATS = ("symbol", "onnx", "ncnn", "openvino", "mnn")
+FORMATS = {  # of a landmark network, by runtime
+    "mxnet": "symbol",
+    "onnxruntime": "onnx",
+    "openvino": "openvino",
+    "ncnn": "ncnn",
+    "mnn": "mnn",
+    "opencv": "caffe",
+}
 PREPARED = {"colour": "bgr", "mean": 127.5, "scale": 127.5}
 
 

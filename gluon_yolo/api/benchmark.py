@@ -20,7 +20,7 @@ from gluon_yolo.exporters.benchmark.result import Benchmark, Row
 from gluon_yolo.exporters.quantize.data import Amount, Images, open_images, read
 from gluon_yolo.exporters.quantize.quantized import SHOWN
 from gluon_yolo.exporters.quantize.scorer import Say, accuracy_drop_of
-from gluon_yolo.exporters.source_model import Model, PathLike, check_detector, load_model
+from gluon_yolo.exporters.source_model import Model, PathLike, load_detector
 from gluon_yolo.inference.model_files import find_model_record
 from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.model_record import DETECTION, ModelRecord
@@ -195,8 +195,7 @@ def _forms(
             images = None if asked is None else open_images(asked, record.spec.class_names, amount)
             return record, forms_of(file, record, runtimes), images
     precisions = _precisions(precision, asked is not None)
-    source = load_model(model, size_hw=size_hw)
-    check_detector(source)
+    source = load_detector(model, size_hw=size_hw)
     check_size(source.size_hw, source.net.spec)
     images = None if asked is None else open_images(asked, source.net.spec.class_names, amount)
     if images is not None:

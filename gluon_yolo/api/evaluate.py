@@ -12,7 +12,7 @@ from typing import Any, Union
 import numpy as np
 
 from gluon_yolo.api.evaluation_data import EvaluationData, plain
-from gluon_yolo.api.evaluation_model import for_crowds, predictor_of
+from gluon_yolo.api.evaluation_model import for_dense_images, predictor_of
 from gluon_yolo.api.model import ModelLike, path_of
 from gluon_yolo.data.classes.mapping import ClassMap
 from gluon_yolo.data.classes.spelling import Spellings
@@ -156,7 +156,7 @@ def evaluate(
         chosen = chosen.open_images()
     of_faces = official is not None or chosen.is_wider
     if of_faces:
-        predictor = for_crowds(predictor, max_detections, max_candidates)
+        predictor = for_dense_images(predictor, max_detections, max_candidates)
     elif save_predictions is not None:
         raise SettingError("{save_predictions}: goes with WIDER FACE's data, or with {wider_ground_truth}")
     shown_threshold = max(shown_threshold, score_threshold)

@@ -45,7 +45,9 @@ def predictor_of(model: ModelLike, asked: dict[str, Any], loaded: dict[str, Any]
     return Predictor.load(path_of(model), runtime, **{"nms_threshold": NMS_THRESHOLD, **asked, **loaded})
 
 
-def for_crowds(predictor: Predictor, max_detections: int | None, max_candidates: int | None) -> Predictor:
+def for_dense_images(
+    predictor: Predictor, max_detections: int | None, max_candidates: int | None
+) -> Predictor:
     """Return a predictor with limits for WIDER FACE: 1,000 detections, 5,000 candidates; its own if larger.
 
     Args:

@@ -81,7 +81,7 @@ def import_caffe(
     )
     report.append(f"{weights}: all of its weights{left}{', ...' if len(others) > 1 else ''}")
     origin = {"kind": "caffe", "prototxt": os.path.abspath(layers), "caffemodel": os.path.abspath(weights)}
-    folder = write_folder(net, out, net.spec.size_hw, origin={**origin, **net.preparation})
+    folder = write_folder(net, out, net.spec.size_hw, origin={**origin, **net.preprocessing})
     counts = summarize(net, net.spec.size_hw)
     return ImportedLandmarks(folder, name, net.spec, counts.parameters, counts.flops, tuple(report))
 

@@ -23,7 +23,7 @@ from gluon_yolo.exporters.quantize.quantized import Quantized
 from gluon_yolo.exporters.quantize.scorer import Say
 from gluon_yolo.exporters.quantize.search import BEST
 from gluon_yolo.exporters.request import Request, checked_name
-from gluon_yolo.exporters.source_model import Model, PathLike, SourceModel, check_detector, load_model
+from gluon_yolo.exporters.source_model import Model, PathLike, SourceModel, load_detector
 from gluon_yolo.inference.runtimes.base import import_package
 from gluon_yolo.input_size import Size, parse_size
 from gluon_yolo.nms import LEAST_SCORE, NMS_THRESHOLD
@@ -124,8 +124,7 @@ def quantize(
         for package in EXPORTS[kind].packages:
             import_package(package)
     with locked_folder(Path(out)):
-        source = load_model(model, weights, classes, size_hw)
-        check_detector(source)
+        source = load_detector(model, weights, classes, size_hw)
         if isinstance(data, (str, os.PathLike)):
             asked = DataRequest(
                 data=os.fspath(data),

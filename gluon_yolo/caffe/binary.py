@@ -28,11 +28,11 @@ def read(path: Path) -> Any:
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     except DecodeError as error:
-        raise UserError(f"{path}: not a caffemodel, or damaged: {error}") from error
+        raise UserError(f"{path}: not a caffemodel, or damaged: {error}; copy it again") from error
     if net.layers:
         raise UserError(f'{path}: layer "{net.layers[0].name}" {OLD_LAYERS.replace("_text", "_binary")}')
     if not net.layer:
-        raise UserError(f"{path}: not a caffemodel, or damaged: it has no layers")
+        raise UserError(f"{path}: not a caffemodel, or damaged: it has no layers; copy it again")
     return net
 
 

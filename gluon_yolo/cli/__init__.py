@@ -36,7 +36,7 @@ COMMANDS = {
     "export": "write a trained model as files that stand alone",
     "quantize": "write a trained model in int8 and bfloat16, and say what that costs",
     "benchmark": "time and score a model in every installed runtime and precision",
-    "import": "take over a model of darknet's or of Yolo-FastestV2's",
+    "import": "take over a model of darknet's, of Yolo-FastestV2's, or face landmarks of Caffe's",
     "weights": "list the ImageNet weights that fit a network, and fetch them",
     "summary": "print a network's layers, parameters and FLOPs",
 }

@@ -102,10 +102,28 @@ def load_model(
     return dataclasses.replace(source, size_hw=size_hw or source.size_hw)
 
 
-def check_detector(source: SourceModel) -> None:
-    """Raise a UserError where a model is a network of face landmarks."""
-    if isinstance(source.net.spec, LandmarkSpec):
-        named = source.given_as or source.net.zoo_name
+def load_detector(
+    model: Model,
+    weights: PathLike | None = None,
+    classes: ClassNames | None = None,
+    size_hw: tuple[int, int] | None = None,
+) -> SourceModel:
+    """Load a model as :func:`load_model` does, where only a detector will do.
+
+    Raises:
+        UserError: it cannot be loaded, or is a network of face landmarks.
+    """
+    if weights is None and not isinstance(model, (DetectionNetwork, CaffeNetwork)):
+        # Before it is loaded: an exported landmark network cannot be, and the task is what is wrong with it.
+        path = _path_of(model)
+        _check_detector(read_model(Path(path))[0].spec, path)
+    source = load_model(model, weights, classes, size_hw)
+    _check_detector(source.net.spec, source.given_as or source.net.zoo_name)
+    return source
+
+
+def _check_detector(spec: object, named: str) -> None:
+    if isinstance(spec, LandmarkSpec):
         raise UserError(f"{named}: is a network of face landmarks, where a detector is expected")
 
 

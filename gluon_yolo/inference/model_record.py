@@ -25,7 +25,8 @@ RUN_RECORD = "model.json"
 EXPORT = "gluon-yolo export RUN --out FOLDER"
 DETECTION = "detection"
 _WRONG_TASK = {
-    DETECTION: "is a detector, where a network of face landmarks is expected",
+    DETECTION: "is a detector, where a network of face landmarks is expected: the folder that `gluon-yolo "
+    "import caffe` wrote, or its export",
     LANDMARKS: "is a network of face landmarks, and no detector; give it to demo with --landmarks, or in "
     "Python to gluon_yolo.FaceLandmarks.load",
 }

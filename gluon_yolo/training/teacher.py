@@ -15,7 +15,7 @@ from gluon_yolo import parameter_io
 from gluon_yolo.data.classes.read import listed
 from gluon_yolo.data.classes.spelling import Spellings
 from gluon_yolo.errors import SettingError, UserError
-from gluon_yolo.exporters.source_model import SourceModel, check_detector, load_model
+from gluon_yolo.exporters.source_model import SourceModel, load_detector
 from gluon_yolo.models.decode import level_decoders
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import gluon
@@ -142,9 +142,7 @@ def _load(config: TrainConfig, resumed: RunFolder | None) -> SourceModel:
     path, weights = config.teacher, config.teacher_weights
     assert path is not None
     try:
-        source = load_model(path, weights, config.teacher_classes)
-        check_detector(source)
-        return source
+        return load_detector(path, weights, config.teacher_classes)
     except UserError as error:
         way = ""
         if resumed:

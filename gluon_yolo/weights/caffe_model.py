@@ -87,7 +87,7 @@ def _arrays(layer: Layer, blobs: Sequence[Any], file: Path) -> list[np.ndarray]:
     """
     place = f'{file}: layer "{layer.name}" ({layer.kind})'
     if not blobs:
-        raise UserError(f"{place}: has no weights there; is the caffemodel of this prototxt?")
+        raise UserError(f"{place}: has no weights there; give the caffemodel of this prototxt")
     if len(blobs) != len(layer.weights):
         wanted = counted(len(layer.weights), "blob")
         raise UserError(f"{place}: has {counted(len(blobs), 'blob')}, where the prototxt asks for {wanted}")
@@ -141,10 +141,10 @@ def load_written(record: Any, folder: Path, weights: Path) -> CaffeNetwork:
     """
     origin = record.origin or {}
     try:
-        preparation = (str(origin["colour"]), list(origin["mean"]), list(origin["scale"]))
+        preprocessing = (str(origin["colour"]), list(origin["mean"]), list(origin["scale"]))
     except (KeyError, TypeError) as error:
         raise UserError(f"{folder}: its record lacks {error}; import the model again") from error
-    net = build(folder / PROTOTXT, record.network, *preparation)
+    net = build(folder / PROTOTXT, record.network, *preprocessing)
     try:
         net.load_parameters(str(weights), ctx=mx.cpu())
     except (mx.MXNetError, AssertionError, ValueError, UnicodeDecodeError) as error:

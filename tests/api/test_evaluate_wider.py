@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import gluon_yolo
-from gluon_yolo.api.evaluation_model import for_crowds
+from gluon_yolo.api.evaluation_model import for_dense_images
 from gluon_yolo.cli import main
 from gluon_yolo.data.registry import open_source
 from gluon_yolo.errors import SettingError
@@ -185,7 +185,7 @@ def test_none_of_the_images(data: Path) -> None:
 def test_limits(
     options: dict[str, int], given: tuple[int | None, int | None], expected: tuple[int, int]
 ) -> None:
-    predictor = for_crowds(seeing(**options), *given)
+    predictor = for_dense_images(seeing(**options), *given)
     assert (predictor.max_detections, predictor.max_candidates) == expected
 
 

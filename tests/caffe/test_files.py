@@ -122,13 +122,15 @@ def test_bad_binaries_are_named(tmp_path):
             b"\x12\x04\x22\x02c1",
             f"{path}: layer \"c1\" has Caffe's first kind of layers (`layers`); Caffe's upgrade_net",
         ),
-        (b"\xff\xff", f"{path}: not a caffemodel, or damaged"),
-        (b"", f"{path}: not a caffemodel, or damaged: it has no layers"),
+        (b"", f"{path}: not a caffemodel, or damaged: it has no layers; copy it again"),
     ):
         path.write_bytes(written)
         with pytest.raises(UserError) as error:
             binary.read(path)
         assert str(error.value).startswith(message)
+    path.write_bytes(b"\xff\xff")
+    with pytest.raises(UserError, match="n.caffemodel: not a caffemodel, or damaged: .*; copy it again"):
+        binary.read(path)
     with pytest.raises(UserError, match="absent.caffemodel: cannot be read: No such file"):
         binary.read(tmp_path / "absent.caffemodel")
     path.write_bytes(b"\x12\xff\x00")

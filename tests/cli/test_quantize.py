@@ -256,7 +256,7 @@ def test_a_stopped_run_leaves_nothing(tmp_path, capsys, monkeypatch):
         assert (tmp_path / "out").is_dir()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gluon_yolo.api.quantize.load_model", stopped)
+    monkeypatch.setattr("gluon_yolo.api.quantize.load_detector", stopped)
     assert main(["quantize", "run", "--data", "data", "--out", str(tmp_path / "out")]) == 130
     assert capsys.readouterr().err == f"stopped: quantize; nothing is written to {tmp_path / 'out'}\n"
     assert not (tmp_path / "out").exists()

@@ -15,6 +15,7 @@ from gluon_yolo.mxnet_compat import mx
 from tests import caffe_network
 from tests.exporters import numpy_engine
 from tests.inference.test_without_mxnet import OTHERS
+from tests.landmark106 import FORMATS
 from tests.random_model import random_image
 
 pytest.importorskip("google.protobuf", reason="protobuf is not installed")
@@ -22,8 +23,6 @@ pytest.importorskip("google.protobuf", reason="protobuf is not installed")
 from gluon_yolo.weights import caffe_model  # noqa: E402
 
 SIDE = caffe_network.SIDE
-FORMATS = {"mxnet": "symbol", "onnxruntime": "onnx", "openvino": "openvino", "ncnn": "ncnn", "mnn": "mnn"}
-FORMATS["opencv"] = "caffe"
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,11 @@ from gluon_yolo.inference.face_landmarks import FaceLandmarks
 from gluon_yolo.inference.runtimes.registry import RUNTIMES
 from gluon_yolo.landmarks import LandmarkSpec
 from tests.inference.test_without_mxnet import OTHERS, REFUSE
-from tests.landmark106 import Expected, import_it
+from tests.landmark106 import FORMATS, Expected, import_it
 from tests.random_model import random_detector
 
 pytest.importorskip("google.protobuf", reason="protobuf is not installed")
 
-FORMAT_OF = {"mxnet": "symbol", "onnxruntime": "onnx", "openvino": "openvino", "ncnn": "ncnn", "mnn": "mnn"}
-FORMAT_OF["opencv"] = "caffe"
 RAW, PIXELS = 1e-4, 0.05
 
 
@@ -39,13 +37,13 @@ def imported(shared_data, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def exported(imported, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
-    formats = [FORMAT_OF[runtime] for runtime in ("mxnet", *OTHERS) if runtime in FORMAT_OF]
+    formats = [FORMATS[runtime] for runtime in ("mxnet", *OTHERS) if runtime in FORMATS]
     done = gluon_yolo.export(imported, formats, folder)
     assert done.record == folder / "landmark106.json"
     return folder
 
 
-@pytest.fixture(params=("imported", *(name for name in FORMAT_OF)))
+@pytest.fixture(params=("imported", *(name for name in FORMATS)))
 def landmarks(request, imported, exported) -> FaceLandmarks:
     if request.param == "imported":
         return FaceLandmarks.load(imported)
@@ -145,9 +143,10 @@ def test_faces_go_through_the_network_in_batches():
 
 def test_a_detector_is_no_landmark_network_and_the_reverse(imported, exported, tmp_path):
     from gluon_yolo.exporters.api import export
+    from gluon_yolo.exporters.source_model import load_detector
 
     export(random_detector(), tmp_path, ("symbol",), "faces", (96, 96))
-    with pytest.raises(UserError, match="is a detector, where a network of face landmarks is expected"):
+    with pytest.raises(UserError, match="is a detector, .* expected: the folder that .*import caffe` wrote"):
         FaceLandmarks.load(tmp_path)
     for folder in (imported, exported):
         with pytest.raises(
@@ -157,8 +156,10 @@ def test_a_detector_is_no_landmark_network_and_the_reverse(imported, exported, t
     for model in (imported, exported):
         with pytest.raises(UserError, match="is a network of face landmarks"):
             gluon_yolo.benchmark(model)
-    with pytest.raises(UserError, match="is a network of face landmarks, where a detector is expected"):
-        gluon_yolo.quantize(imported, tmp_path, out=tmp_path / "int8")
+        with pytest.raises(UserError, match="is a network of face landmarks, where a detector is expected"):
+            gluon_yolo.quantize(model, tmp_path, out=tmp_path / "int8")
+        with pytest.raises(UserError, match="is a network of face landmarks, where a detector is expected"):
+            load_detector(model)
     with pytest.raises(UserError, match="is an exported landmark network; export the imported model"):
         gluon_yolo.export(exported, "onnx", tmp_path / "again")
 

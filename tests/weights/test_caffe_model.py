@@ -93,7 +93,7 @@ def blob(*shape: int, value: float = 0.0):
 CASES = {
     "no weights": (
         lambda one: one.ClearField("blobs"),
-        'layer "c1" (Convolution): has no weights there; is the',
+        'layer "c1" (Convolution): has no weights there; give the',
     ),
     "another name": (
         lambda one: setattr(one, "name", "c9"),

@@ -19,14 +19,16 @@ COMMANDS = {
 
 _LINES = "\n".join(f"  {name:9} {line}" for name, line in COMMANDS.items())
 HELP = f"""\
-Turn another program's model into a folder that every command here takes, as it takes a training run.
+Turn another program's model into a folder that every command here takes, as it takes a training run. A
+network of face landmarks is for export and for demo --landmarks.
 
 kinds:
 {_LINES}
 
   gluon-yolo import darknet yolo.cfg yolo.weights --names coco.names --out models/yolo
   gluon-yolo import fastestv2 model.pth --names coco.names --out models/fastestv2
-  gluon-yolo import caffe NAME.prototxt NAME.caffemodel --task landmarks --out models/points
+  gluon-yolo import caffe NAME.prototxt NAME.caffemodel --task landmarks --mean 127.5 --scale 127.5 \\
+      --out models/points
 
 `gluon-yolo import KIND --help` explains one kind."""
 

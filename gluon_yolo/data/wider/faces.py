@@ -70,8 +70,7 @@ def read_entries(path: str | os.PathLike[str]) -> list[Entry | BadFile]:
         UserError: the file cannot be read.
     """
     file = os.fspath(path)
-    text = read_text(file, "the list of faces")
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = _lines(file)
     entries: list[Entry | BadFile] = []
     at = 0
     while at < len(lines):
@@ -82,6 +81,20 @@ def read_entries(path: str | os.PathLike[str]) -> list[Entry | BadFile]:
             entries.append(error)
             at = _next_name(lines, at + 1)
     return entries
+
+
+def image_names(path: str | os.PathLike[str]) -> set[str]:
+    """Return the names of a text file's images, of those with broken rows too.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    return {line for _, line in _lines(os.fspath(path)) if _is_name(line)}
+
+
+def _lines(file: str) -> Lines:
+    text = read_text(file, "the list of faces")
+    return [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 
 def _entry(file: str, lines: Lines, at: int) -> tuple[Entry, int]:

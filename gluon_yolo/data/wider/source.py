@@ -16,7 +16,7 @@ from gluon_yolo.data.loading.workers import threaded_map
 from gluon_yolo.data.quality.orientation import Labels
 from gluon_yolo.data.quality.report import BadFile, DatasetReport, Issue
 from gluon_yolo.data.source import Source
-from gluon_yolo.data.wider.faces import Entry, read_entries
+from gluon_yolo.data.wider.faces import Entry, image_names, read_entries
 from gluon_yolo.data.wider.layout import (
     CLASSES_FILE,
     FOLDER,
@@ -134,9 +134,8 @@ class WiderSource(Source):
         """Return the images in the splits' folders that no text names."""
         used = set()
         for split in self._by_split:
-            finder, entries = self._finder(split), read_entries(self._by_split[split])
-            named = {entry.image for entry in entries if isinstance(entry, Entry)}
-            used |= {os.path.realpath(path) for path in map(finder.find, named) if path}
+            found = map(self._finder(split).find, image_names(self._by_split[split]))
+            used |= {os.path.realpath(path) for path in found if path}
         folders = [folder for name, folder in self._folders.items() if name in self._by_split]
         return [
             Issue("warning", file, "", "no text file names the picture", "unused-picture")

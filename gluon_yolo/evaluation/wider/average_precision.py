@@ -20,22 +20,22 @@ IOU_THRESHOLD = 0.5
 _THRESHOLDS = 1 - np.arange(1, 1001) / 1000
 
 
-class Judged(NamedTuple):
-    """The predictions of an image, best first.
+class Matched(NamedTuple):
+    """The predictions of an image, matched to its faces; best first.
 
     Args:
         scores: (P,) float64.
         counted: (3, P) bool: whether a prediction is in the denominator of precision, for each set.
-        found: (3, P) bool: whether it is the first on a face of the set.
+        hits: (3, P) bool: whether it is the first on a face of the set, a true positive.
     """
 
     scores: np.ndarray
     counted: np.ndarray
-    found: np.ndarray
+    hits: np.ndarray
 
 
-def judge(boxes: np.ndarray, scores: np.ndarray, faces: ImageFaces) -> Judged:
-    """Compare the predictions of an image with its faces.
+def match(boxes: np.ndarray, scores: np.ndarray, faces: ImageFaces) -> Matched:
+    """Match the predictions of an image to its faces.
 
     Args:
         boxes: (P, 4) corners in pixels.
@@ -45,41 +45,41 @@ def judge(boxes: np.ndarray, scores: np.ndarray, faces: ImageFaces) -> Judged:
     order = np.argsort(-scores, kind="stable")
     boxes, scores = boxes[order].astype(np.float64), scores[order].astype(np.float64)
     counted = np.ones((len(faces.in_set), len(boxes)), dtype=bool)
-    found = np.zeros_like(counted)
+    hits = np.zeros_like(counted)
     if len(boxes) and len(faces.boxes):
         corners = np.concatenate([faces.boxes[:, :2], faces.boxes[:, :2] + faces.boxes[:, 2:]], axis=1)
         inclusive = np.array([0.0, 0, 1, 1])  # the last pixel belongs to a box
         overlaps = iou_matrix(boxes + inclusive, corners + inclusive)
         nearest = overlaps.argmax(axis=1)
-        hits = np.flatnonzero(overlaps.max(axis=1) >= IOU_THRESHOLD)
-        in_set = faces.in_set[:, nearest[hits]]
-        counted[:, hits] = in_set
-        _, first = np.unique(nearest[hits], return_index=True)  # the best prediction of each face
-        found[:, hits[first]] = in_set[:, first]
-    return Judged(scores, counted, found)
+        near = np.flatnonzero(overlaps.max(axis=1) >= IOU_THRESHOLD)
+        in_set = faces.in_set[:, nearest[near]]
+        counted[:, near] = in_set
+        _, first = np.unique(nearest[near], return_index=True)  # the best prediction of each face
+        hits[:, near[first]] = in_set[:, first]
+    return Matched(scores, counted, hits)
 
 
-def average_precisions(judged: list[Judged], faces: np.ndarray) -> list[float]:
+def average_precisions(matched: list[Matched], faces: np.ndarray) -> list[float]:
     """Return the average precision of each set over all images.
 
     Args:
-        judged: the predictions of each image.
+        matched: the predictions of each image.
         faces: (3,) the number of faces of each set.
 
     Returns:
         Three numbers; NaN for a set without faces.
     """
-    scores = np.concatenate([np.zeros(0), *(image.scores for image in judged)])
-    counted = np.concatenate([np.zeros((len(faces), 0), bool), *(image.counted for image in judged)], axis=1)
-    found = np.concatenate([np.zeros((len(faces), 0), bool), *(image.found for image in judged)], axis=1)
+    scores = np.concatenate([np.zeros(0), *(image.scores for image in matched)])
+    counted = np.concatenate([np.zeros((len(faces), 0), bool), *(image.counted for image in matched)], axis=1)
+    hits = np.concatenate([np.zeros((len(faces), 0), bool), *(image.hits for image in matched)], axis=1)
     order = np.argsort(-scores, kind="stable")
     above = np.searchsorted(-_scaled(scores)[order], -_THRESHOLDS, side="right")  # predictions, by threshold
     results = []
-    for total, of_set, hits in zip(faces, counted[:, order], found[:, order]):
-        right = np.concatenate([[0], np.cumsum(hits)])[above]
-        shown = np.concatenate([[0], np.cumsum(of_set)])[above]
-        precision = right / np.maximum(shown, 1)
-        results.append(area_ap(right / total, precision) if total else float("nan"))
+    for total, counted_in_set, hits_in_set in zip(faces, counted[:, order], hits[:, order]):
+        true_positives = np.concatenate([[0], np.cumsum(hits_in_set)])[above]
+        positives = np.concatenate([[0], np.cumsum(counted_in_set)])[above]
+        precision = true_positives / np.maximum(positives, 1)
+        results.append(area_ap(true_positives / total, precision) if total else float("nan"))
     return results
 
 

@@ -13,7 +13,7 @@ from gluon_yolo.detections import Detections
 from gluon_yolo.errors import SettingError
 from gluon_yolo.evaluation.matching import Matching
 from gluon_yolo.evaluation.voc_ap import area_ap
-from gluon_yolo.evaluation.wider.average_precision import Judged, average_precisions, judge
+from gluon_yolo.evaluation.wider.average_precision import Matched, average_precisions, match
 from gluon_yolo.evaluation.wider.ground_truth import (
     SETS,
     VALIDATION_IMAGES,
@@ -59,7 +59,7 @@ class WiderMetric:
     def reset(self) -> None:
         """Remove all images."""
         self._every = Matching(self._class_names)
-        self._judged: list[Judged] = []
+        self._matched: list[Matched] = []
         self._faces = np.zeros(len(SETS), dtype=np.int64)
 
     def update(self, index: int, predicted: Detections, truth: Detections) -> None:
@@ -72,7 +72,7 @@ class WiderMetric:
         else:
             return
         assert predicted.scores is not None
-        self._judged.append(judge(predicted.boxes, predicted.scores, faces))
+        self._matched.append(match(predicted.boxes, predicted.scores, faces))
         self._faces += faces.in_set.sum(axis=1)
 
     def compute(self) -> dict[str, Any]:
@@ -84,11 +84,11 @@ class WiderMetric:
             of each set, and ``AP50`` of every annotated face, those that are marked difficult too.
         """
         every = self._every.together()
-        values = dict(zip(SETS, average_precisions(self._judged, self._faces)))
+        values = dict(zip(SETS, average_precisions(self._matched, self._faces)))
         whole = VALIDATION_IMAGES if self._ground_truth is None else len(self._ground_truth.images)
         about = {
             "approximate": self._ground_truth is None,
-            "pictures": len(self._judged),
+            "pictures": len(self._matched),
             "of": whole,
             "faces": dict(zip(SETS, self._faces.tolist())),
             "AP50": area_ap(*every.curve()) if every.truths else float("nan"),

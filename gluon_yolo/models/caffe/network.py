@@ -54,7 +54,7 @@ class CaffeNetwork(gluon.HybridBlock):
         super().__init__(**kwargs)
         self.zoo_name, self.plan, self.spec = name, plan, spec
         self.remarks: tuple[str, ...] = ()
-        self.preparation = {"colour": colour, "mean": list(mean), "scale": list(scale)}
+        self.preprocessing = {"colour": colour, "mean": list(mean), "scale": list(scale)}
         order = slice(None, None, -1 if colour == "bgr" else 1)
         mean, scale = list(mean)[order], list(scale)[order]
         self.swaps = colour == "bgr" and not reads_colours_by_convolution(plan)

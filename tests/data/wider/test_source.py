@@ -67,6 +67,8 @@ def test_images_of_another_split_or_by_their_whole_path(root):
     val = open_source(root).open("val")
     assert [Path(val.name(i)).name for i in range(2)] == ["a.jpg", "b.jpg"]
     assert [Path(issue.file).name for issue in open_source(root).orphans()] == ["c 1.jpg"]
+    put(root, VAL, "0--Parade/b.jpg\n2\n0--Parade/c 1.jpg\n1\n1 2\n")
+    assert open_source(root).orphans() == []  # images of broken entries are named all the same
 
 
 def test_classes(root):

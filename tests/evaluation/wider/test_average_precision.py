@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from gluon_yolo.evaluation.wider.average_precision import average_precisions, judge
+from gluon_yolo.evaluation.wider.average_precision import average_precisions, match
 from gluon_yolo.evaluation.wider.ground_truth import ImageFaces
 
 Image = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # boxes and scores; faces, in_set
@@ -20,8 +20,8 @@ def faces_of(*rows: tuple[list[float], str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def computed(images: list[Image]) -> list[float]:
-    judged = [judge(boxes, scores, ImageFaces(faces, in_set)) for boxes, scores, faces, in_set in images]
-    return average_precisions(judged, np.sum([in_set.sum(axis=1) for *_, in_set in images], axis=0))
+    matched = [match(boxes, scores, ImageFaces(faces, in_set)) for boxes, scores, faces, in_set in images]
+    return average_precisions(matched, np.sum([in_set.sum(axis=1) for *_, in_set in images], axis=0))
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:
