@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,16 +14,18 @@ import numpy as np
 from gluon_yolo.data.request import DataRequest
 from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.exporters.benchmark import measure
-from gluon_yolo.exporters.benchmark.forms import CUT, Form, forms_of, write
+from gluon_yolo.exporters.benchmark.advice import use_of
+from gluon_yolo.exporters.benchmark.forms import Form, Say, formats_in, forms_of, readers_of, write
 from gluon_yolo.exporters.benchmark.result import Benchmark, Row
 from gluon_yolo.exporters.quantize.data import Amount, Images, open_images, read
 from gluon_yolo.exporters.quantize.quantized import SHOWN
-from gluon_yolo.exporters.quantize.scorer import Say, accuracy_drop_of
+from gluon_yolo.exporters.quantize.scorer import accuracy_drop_of
 from gluon_yolo.exporters.source_model import Model, PathLike, load_detector
 from gluon_yolo.inference.model_files import find_model_record
 from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.model_record import DETECTION, ModelRecord
 from gluon_yolo.inference.preprocess import Preprocess
+from gluon_yolo.inference.runtimes import opencv
 from gluon_yolo.inference.runtimes.base import check_size
 from gluon_yolo.inference.runtimes.base import threads as usual_threads
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, known
@@ -78,7 +79,7 @@ def benchmark(
         classes: a file of class names, one a line, for data that has none.
         class_map: a file of lines ``NAME = OTHER NAME``, where the data and the model use different names.
         skip_bad: leave out images and labels that cannot be used.
-        say: called with each line on the progress of the work. None logs the lines.
+        say: called with each line on the progress, whose text is ``str(line)``. None logs the lines.
 
     Returns:
         The table. ``print(benchmark)`` shows it; ``benchmark.table`` is a pandas frame.
@@ -111,7 +112,10 @@ def benchmark(
         record, forms, images = _forms(model, asked, precision, runtimes, size_hw, amount, Path(folder), say)
         size_hw = size_hw or record.size_hw
         if not forms:
-            raise UserError(f"{record.name}: none of {', '.join(runtimes)} reads one of its files")
+            raise UserError(
+                f"{record.name}: none of {', '.join(runtimes)} reads one of its files, which are for "
+                f"{', '.join(readers_of(record.formats))}"
+            )
         taken = [measure.time(forms, size_hw, number, say) for number in numbers]
         times = [dict(zip(numbers, row)) for row in zip(*taken)]
         ran = [number for number, row in enumerate(times) if None not in row.values()]
@@ -123,7 +127,8 @@ def benchmark(
     about.update(processor=processor_name(), data=None if data is None else os.fspath(data))
     if images is not None:
         about["pictures"] = len(images.scoring)
-    return Benchmark(tuple(rows), about, _use(model, data, rows, numbers[-1]))
+    best = min(rows, key=lambda row: row.milliseconds[numbers[-1]])
+    return Benchmark(tuple(rows), about, use_of(best, model, data, None if size is None else size_hw))
 
 
 def _runtimes(runtime: str | Sequence[str] | None) -> list[str]:
@@ -136,8 +141,11 @@ def _runtimes(runtime: str | Sequence[str] | None) -> list[str]:
         return [name for name, one in RUNTIMES.items() if one.installed and not one.for_gpus]
     names = runtime.split(",") if isinstance(runtime, str) else list(runtime)
     for name in names:
-        if not known(name).installed:
-            raise SettingError(f"{{runtime}} {name}: is not installed: pip install {RUNTIMES[name].package}")
+        if known(name).installed:
+            continue
+        if RUNTIMES[name].function:  # OpenCV is there, and of another version
+            raise SettingError(f"{{runtime}} {name}: {opencv.missing_reader()}: {opencv.INSTALL}")
+        raise SettingError(f"{{runtime}} {name}: is not installed: pip install {RUNTIMES[name].package}")
     return names
 
 
@@ -202,7 +210,10 @@ def _forms(
         say(images.note)
     records = []
     for name in precisions:
-        if name == "int8":
+        able = readers_of(formats_in(name))
+        if precision is not None and not set(able) & set(runtimes):
+            say(f"{name} is left out: it is written for {', '.join(able)} alone")
+        elif name == "int8":
             assert images is not None
             records.append(_int8(model, images, source.size_hw, runtimes, folder, say))
         else:
@@ -223,10 +234,10 @@ def _int8(
     say: Say,
 ) -> Path | None:
     """Write a model in int8 as the runtimes read it; return its record, or None where it loses too much."""
-    from gluon_yolo.api.quantize import INT8, quantize
+    from gluon_yolo.api.quantize import quantize
 
     read = {kind for name in runtimes for kind in RUNTIMES[name].formats}
-    formats = [kind for kind in INT8 if kind in read]
+    formats = [kind for kind in formats_in("int8") if kind in read]
     if not formats:
         return None
     data, out = (images.calibration, images.scoring), folder / "quantized"
@@ -270,20 +281,3 @@ def _rows(
         name = (form.runtime, form.kind, form.record.precision)
         rows[number] = Row(*name, form.size, times[number], boxes, off, kept)
     return [row for row in rows if row is not None]
-
-
-def _use(model: Model, data: PathLike | None, rows: Sequence[Row], threads: int) -> str:
-    """Return how to get the fastest form, and how to use it."""
-    best = min(rows, key=lambda row: row.milliseconds[threads])
-    path = getattr(model, "folder", model)
-    if not isinstance(path, (str, os.PathLike)):
-        return f"write it with gluon_yolo.export(net, {best.format!r})"
-    word = shlex.quote(os.fspath(path))
-    if not read_model(Path(path))[0].is_run:
-        return f"use it with: gluon-yolo demo --model {word} --runtime {best.runtime} PICTURES"
-    if best.precision == "int8":
-        given = shlex.quote(os.fspath(data)) if data is not None else "DATA"
-        return f"write it with: gluon-yolo quantize {word} --data {given} --format {best.format} --out small"
-    cut = f" --cut {CUT}" if best.format in ("onnx", "openvino") else ""
-    half = "" if best.precision == "float32" else f" --precision {best.precision}"
-    return f"write it with: gluon-yolo export {word} --format {best.format}{half}{cut} --out exported"

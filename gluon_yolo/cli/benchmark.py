@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from gluon_yolo.cli.calling import typed
+from gluon_yolo.cli.calling import flag_of, typed
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.cli.flags.outputs import saying
 from gluon_yolo.data.registry import SOURCES
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingText, UserError
 from gluon_yolo.outputs import check_outputs, write_file
 
 HELP = """\
@@ -76,6 +76,11 @@ def _numbers(text: str | None) -> tuple[int, ...] | None:
     return tuple(map(int, words))
 
 
+def _say(line: str | SettingText) -> None:
+    """Print a line with flags for settings, and with commands as the user can call them."""
+    print(typed(line if isinstance(line, str) else line.named(flag_of)))
+
+
 def run(args: argparse.Namespace) -> int:
     """Measure, and print the table."""
     from gluon_yolo.api.benchmark import benchmark
@@ -96,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
             classes=args.classes,
             class_map=args.class_map,
             skip_bad=args.skip_bad,
-            say=lambda line: print(typed(line)),
+            say=_say,
         )
     print(typed(str(found)))
     if args.json:

@@ -31,6 +31,8 @@ _PACKAGES = (
     ("mxnet", "mxnet", ""),
     ("gluoncv", "gluoncv", "no weights from GluonCV's model store"),
     ("pycocotools", "pycocotools", "none of COCO's numbers, and VOC07's mAP chooses the best epoch"),
+    ("scipy", "scipy", "WIDER FACE's Easy, Medium and Hard are approximate"),
+    ("google.protobuf", "protobuf", "Caffe's files are neither read nor written"),
     ("torch", "torch", "no engine for GPUs that mxnet has no kernels for, nor for several processes"),
 )
 _VERSION = "version: "  # marks the version among the lines that a runtime prints itself
@@ -73,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
         _row(engine, "see above" if engine in problems else "ready")
     for runtime in _RUNTIMES:
         _row(runtime, _runtime_state(runtime))
+    _row("opencv", "see above" if "cv2" in problems else _reader_of_caffe())
 
     blocking = [pip_name for module, pip_name, purpose in _PACKAGES if module in problems and not purpose]
     print()
@@ -161,6 +164,14 @@ def _runtime_state(runtime: str) -> str:
         return f"{said[-1]} ready"
     last = (tried.stderr.strip().splitlines() or [f"exit status {tried.returncode}"])[-1]
     return explain(ImportError(last), runtime).replace(f"{runtime} is installed", "installed", 1)
+
+
+def _reader_of_caffe() -> str:
+    """Return whether OpenCV reads Caffe's files, as OpenCV 5 does not."""
+    from gluon_yolo.inference.runtimes import opencv
+
+    missing = opencv.missing_reader()
+    return f"{missing}: {opencv.INSTALL}" if missing else "ready"
 
 
 def _row(label: str, text: str) -> None:

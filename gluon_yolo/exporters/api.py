@@ -15,7 +15,7 @@ from gluon_yolo.exporters.exported_landmarks import ExportedLandmarks
 from gluon_yolo.exporters.model_dir import origin_of
 from gluon_yolo.exporters.request import NMSOptions, Request, checked_name, digest
 from gluon_yolo.exporters.staging import staged
-from gluon_yolo.inference.exported_format import CUTS, ENDINGS
+from gluon_yolo.inference.exported_format import ALWAYS_FIXED, CUTS, ENDINGS
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.base import import_package
 from gluon_yolo.landmarks import LandmarkSpec
@@ -37,8 +37,7 @@ class Format:
         cuts: where its graph can end; the first is the default.
         precisions: of its weights.
         packages: that writing and verifying need beside mxnet.
-        fixable: whether its input shape can be fixed.
-        always_fixed: whether it always is.
+        fixable: whether its input shape can be fixed; those of ``ALWAYS_FIXED`` are anyway.
     """
 
     module: str
@@ -47,7 +46,6 @@ class Format:
     precisions: tuple[str, ...] = ("float32",)
     packages: tuple[str, ...] = ()
     fixable: bool = False
-    always_fixed: bool = False
 
 
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -61,12 +59,8 @@ FORMATS: Mapping[str, Format] = {
     ),
     "mnn": Format("converters.mnn", ENDINGS["mnn"], ("decoded", "raw"), _HALF, ("onnx", "MNN"), True),
     "darknet": Format("darknet", (".weights", ".names", ".cfg"), ()),
-    "tflite": Format(
-        "tflite.write", ENDINGS["tflite"], ("decoded", "raw"), _HALF, ("ai_edge_litert",), always_fixed=True
-    ),
-    "caffe": Format(
-        "caffe.write", ENDINGS["caffe"], ("raw",), packages=("google.protobuf",), always_fixed=True
-    ),
+    "tflite": Format("tflite.write", ENDINGS["tflite"], ("decoded", "raw"), _HALF, ("ai_edge_litert",)),
+    "caffe": Format("caffe.write", ENDINGS["caffe"], ("raw",), packages=("google.protobuf",)),
 }
 OF_LANDMARKS = ("symbol", "onnx", "ncnn", "openvino", "mnn", "caffe")  # formats of a landmark network
 
@@ -143,7 +137,7 @@ def export(
             coming.formats[kind], parities[kind] = _writer(kind).write(request, coming.aside)
     folder = Path(out_dir)
     path = folder / f"{request.name}.json" if any(kind in ENDINGS for kind in formats) else None
-    fixed = tuple(kind for kind in formats if _is_fixed(FORMATS[kind], fixed_batch))
+    fixed = tuple(kind for kind in formats if _is_fixed(kind, fixed_batch))
     result = ExportedLandmarks if isinstance(net.spec, LandmarkSpec) else Exported
     return result(
         folder,
@@ -181,9 +175,9 @@ def _whole(formats: Sequence[str], cut: str | None, fixed_batch: int | None) -> 
     return "raw"
 
 
-def _is_fixed(kind: Format, fixed_batch: int | None) -> bool:
+def _is_fixed(kind: str, fixed_batch: int | None) -> bool:
     """Return whether a format's files take one input shape only."""
-    return kind.always_fixed or (kind.fixable and fixed_batch is not None)
+    return kind in ALWAYS_FIXED or (FORMATS[kind].fixable and fixed_batch is not None)
 
 
 def _writer(kind: str) -> ModuleType:
@@ -218,9 +212,12 @@ def _check(
             )
     if fuse and "symbol" not in formats:
         raise UserError("fusing is of the format symbol; the others are fused as they are")
-    if fixed_batch is not None and not any(_is_fixed(FORMATS[kind], fixed_batch) for kind in formats):
+    if fixed_batch is not None and not any(_is_fixed(kind, fixed_batch) for kind in formats):
         fixable = ", ".join(kind for kind, known in FORMATS.items() if known.fixable)
-        raise UserError(f"a fixed size is of the formats {fixable}; the others take any size as they are")
+        raise UserError(
+            f"a fixed size is of the formats {fixable}; the others take any size as they are, but for "
+            f"{' and '.join(ALWAYS_FIXED)}, which always take one"
+        )
     if fixed_batch is not None and fixed_batch < 1:
         raise UserError(f"batch size {fixed_batch}: expected 1 or more")
     for package in dict.fromkeys(package for kind in formats for package in FORMATS[kind].packages):

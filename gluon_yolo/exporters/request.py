@@ -97,6 +97,11 @@ class Request:
         """Batch, height and width of a fixed input shape; None where it is not fixed."""
         return None if self.batch is None else (self.batch, *self.size_hw)
 
+    @property
+    def one_shape(self) -> tuple[int, int, int]:
+        """Batch, height and width of a file that takes one input shape: one image, unless they are fixed."""
+        return self.fixed or (1, *self.size_hw)
+
     @cached_property
     def graph(self) -> InferenceGraph:
         """The network's inference graph, from which other runtimes' files are written; computed once.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -12,6 +13,8 @@ import gluon_yolo
 from gluon_yolo.cli import main
 from gluon_yolo.errors import UserError
 from gluon_yolo.exporters.benchmark import measure
+from gluon_yolo.exporters.benchmark.advice import use_of
+from gluon_yolo.exporters.benchmark.result import Row
 from gluon_yolo.inference.runtimes.autotune_timer import CallTimer
 from tests import old_work
 
@@ -84,6 +87,7 @@ def test_the_command_prints_a_table_and_writes_json(tmp_path, capsys):
         (RUN, {"runtime": "onnxruntim"}, "did you mean onnxruntime"),
         (RUN, {"threads": 0}, "expected 1 or more, got 0"),
         (RUN, {"size": 33}, "must be multiples of"),
+        (EXPORTED, {"runtime": "opencv"}, "none of opencv reads one of its files, which are for mxnet, "),
         (EXPORTED, {"precision": "float16"}, "is exported, in float32, and measured as it is"),
         (Path("nowhere"), {}, "no such file or folder"),
     ],
@@ -101,6 +105,77 @@ def test_a_form_that_does_not_run_is_said_and_left_out(tmp_path):
     found = gluon_yolo.benchmark(tmp_path / "exported", runtime=PAIR, threads=1, say=said.append)
     assert [row.runtime for row in found.rows] == ["mxnet"]
     assert len(said) == 1 and said[0].startswith("onnx float32 in onnxruntime does not run here: ")
+
+
+def test_settings_in_a_line_are_flags_on_the_command_line(tmp_path, capsys):
+    """Files of one size, and another that is asked for."""
+    folder = tmp_path / "fixed"
+    gluon_yolo.export(RUN, "onnx", folder, fixed_size=True)
+    said = []
+    with pytest.raises(UserError, match="runs in none of onnxruntime, see above"):
+        gluon_yolo.benchmark(folder, runtime="onnxruntime", threads=1, size=96, say=said.append)
+    assert len(said) == 1 and str(said[0]).endswith("export it without fixed_size")
+    assert main(["benchmark", str(folder), "--runtime", "onnxruntime", "--threads", "1", "--size", "96"]) == 2
+    assert capsys.readouterr().out.rstrip().endswith("export it without --fixed-size")
+
+
+def test_a_precision_that_no_format_of_the_runtimes_has():
+    said = []
+    with pytest.raises(UserError, match="no format could be written, see above"):
+        gluon_yolo.benchmark(RUN, precision="float16", runtime="mxnet", threads=1, say=said.append)
+    (line,) = said
+    assert line.startswith("float16 is left out: it is written for openvino, ncnn, mnn, ")
+
+
+def test_a_runtime_of_a_package_of_another_version(monkeypatch):
+    cv2 = pytest.importorskip("cv2")
+    monkeypatch.delattr(cv2.dnn, "readNetFromCaffe", raising=False)
+    with pytest.raises(
+        UserError, match='runtime opencv: .* no reader of Caffe.*: pip install "opencv-python<5"'
+    ):
+        gluon_yolo.benchmark(RUN, runtime="opencv")
+
+
+FAST = Row("tflite", "tflite", "float32", 1, {1: 1.0}, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "size_hw", "said"),
+    [
+        (RUN, {}, None, "export {} --format tflite --out exported"),
+        (
+            RUN,
+            {"precision": "float16"},
+            (64, 96),
+            "export {} --format tflite --precision float16 --size 64x96 ",
+        ),
+        (
+            RUN,
+            {"format": "onnx"},
+            (64, 96),
+            "export {} --format onnx --cut decoded --size 64x96 --out exported",
+        ),
+        (
+            RUN,
+            {"precision": "int8"},
+            (64, 96),
+            "quantize {} --data DATA --format tflite --size 64x96 --out small",
+        ),
+        (EXPORTED, {}, (64, 96), "demo --model {} --runtime tflite --size 64x96 PICTURES"),
+        (None, {}, None, "gluon_yolo.export(net, 'tflite')"),
+        (None, {"precision": "float16"}, (64, 96), "(net, 'tflite', precision='float16', size=(64, 96))"),
+        (None, {"format": "onnx"}, None, "gluon_yolo.export(net, 'onnx', cut='decoded')"),
+        (
+            None,
+            {"precision": "int8"},
+            None,
+            "gluon_yolo.quantize(net, data, precision='int8', formats='tflite')",
+        ),
+    ],
+)
+def test_how_to_get_the_fastest_form(model, changes, size_hw, said):
+    given = object() if model is None else model
+    assert said.format(model) in use_of(dataclasses.replace(FAST, **changes), given, None, size_hw)
 
 
 def test_a_stopped_measurement_ends_its_processes(monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 
+import cv2
 import pytest
 
 from gluon_yolo import cli
@@ -47,11 +48,24 @@ def test_without_a_package_it_says_what_to_install(monkeypatch, capsys, absent, 
             "pip install pycocotools (without it: none of COCO's numbers, and VOC07's mAP chooses the best "
             "epoch)",
         ),
+        ("scipy", "pip install scipy (without it: WIDER FACE's Easy, Medium and Hard are approximate)"),
+        ("google.protobuf", "pip install protobuf (without it: Caffe's files are neither read nor written)"),
     ],
 )
 def test_what_is_lost_without_a_package_that_training_can_do_without(monkeypatch, capsys, absent, said):
     monkeypatch.setitem(sys.modules, absent, None)
     assert cli.main(["doctor"]) == 0
+    assert said in capsys.readouterr().out
+
+
+def test_the_reader_of_caffe_s_files(monkeypatch, capsys):
+    """OpenCV 5 has none."""
+    assert cli.main(["doctor"]) == 0
+    ready = re.search("^  opencv         (.*)$", capsys.readouterr().out, re.MULTILINE)
+    assert ready is not None and ready.group(1) == "ready"
+    monkeypatch.delattr(cv2.dnn, "readNetFromCaffe")
+    assert cli.main(["doctor"]) == 0
+    said = 'has no reader of Caffe\'s files: pip install "opencv-python<5"\n'
     assert said in capsys.readouterr().out
 
 

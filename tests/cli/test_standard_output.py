@@ -83,6 +83,6 @@ def test_doctor():
     lines, _ = command("doctor")
     place = lines.index("runtimes for exported models")
     rows = lines[place + 1 : lines.index("", place)]
-    names = ("mxnet", "torch", "onnxruntime", "openvino", "ncnn", "MNN", "ai_edge_litert")
+    names = ("mxnet", "torch", "onnxruntime", "openvino", "ncnn", "MNN", "ai_edge_litert", "opencv")
     matches(rows, [f"  {name:14} .+" for name in names])
     assert re.fullmatch(r"  MNN +[\d.]+ ready", rows[5])

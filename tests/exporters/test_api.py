@@ -194,7 +194,8 @@ def test_a_fixed_size_may_end_anywhere(dark, tmp_path):
         (
             ["symbol", "ncnn"],
             1,
-            "a fixed size is of the formats onnx, openvino, mnn; the others take any size",
+            "a fixed size is of the formats onnx, openvino, mnn; the others take any size as they are, but "
+            "for tflite and caffe, which always take one",
         ),
         (["onnx"], 0, "batch size 0: expected 1 or more"),
     ],

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, Callable
 
-from gluon_yolo.errors import MissingDependency, UserError, message_of
-from gluon_yolo.exporters.quantize.scorer import Say
+from gluon_yolo.errors import MissingDependency, SettingText, UserError, message_of
 from gluon_yolo.exporters.source_model import SourceModel
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import registry
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
 
-# Of graphs that would return no more than the boxes of their NMS: the boxes and scores of all anchors can be
-# compared, and no form's time has an NMS.
-CUT = "decoded"
+Say = Callable[[Any], None]
+"""Called with each line for the user: a text, or a SettingText."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +67,38 @@ def forms_of(path: Path, record: ModelRecord, runtimes: Sequence[str]) -> list[F
     return forms
 
 
+def formats_in(precision: str) -> list[str]:
+    """Return the formats that can be written in a precision."""
+    from gluon_yolo.exporters.api import FORMATS
+    from gluon_yolo.exporters.quantize.backends import INT8
+
+    if precision == "int8":
+        return list(INT8)
+    return [kind for kind, known in FORMATS.items() if precision in known.precisions]
+
+
+def readers_of(formats: Iterable[str]) -> list[str]:
+    """Return the runtimes that read one of some formats."""
+    return [name for name, runtime in RUNTIMES.items() if set(runtime.formats) & set(formats)]
+
+
+def cut_of(kind: str) -> str | None:
+    """Return the cut at which a format is measured; None for the format's own.
+
+    It is ``decoded`` for graphs that would return no more than the boxes of their NMS: the boxes and scores
+    of all anchors can be compared, and no form's time has an NMS.
+    """
+    from gluon_yolo.exporters.api import FORMATS
+
+    return "decoded" if "nms" in FORMATS[kind].cuts and kind != "symbol" else None
+
+
+def line_of(text: str) -> str | SettingText:
+    """Return a line for the user: as a SettingText if it names settings."""
+    line = SettingText(text)
+    return text if str(line) == text else line
+
+
 def write(
     source: SourceModel, precision: str, runtimes: Sequence[str], folder: Path, say: Say
 ) -> Path | None:
@@ -85,14 +116,14 @@ def write(
     Returns:
         The path of the record; None where nothing was written.
     """
-    from gluon_yolo.exporters.api import FORMATS, export
+    from gluon_yolo.exporters.api import export
     from gluon_yolo.exporters.request import NMSOptions
     from gluon_yolo.exporters.verify import WrongResults
 
     read = {RUNTIMES[name].formats[0] for name in runtimes}
     path = None
-    for kind, known in FORMATS.items():
-        if kind not in read or precision not in known.precisions:
+    for kind in formats_in(precision):
+        if kind not in read:
             continue
         try:
             path = export(
@@ -101,13 +132,12 @@ def write(
                 (kind,),
                 source.name,
                 source.size_hw,
-                cut=CUT if "nms" in known.cuts and kind != "symbol" else None,
+                cut=cut_of(kind),
                 precision=precision,
                 suppression=NMSOptions(max_detections=source.max_detections),
                 fit=source.fit,
                 best_threshold=source.best_threshold,
             ).record
         except (MissingDependency, UserError, WrongResults) as error:
-            text = message_of(error) if isinstance(error, UserError) else str(error)
-            say(f"{kind} {precision} is left out: {text}")
+            say(line_of(f"{kind} {precision} is left out: {message_of(error)}"))
     return path

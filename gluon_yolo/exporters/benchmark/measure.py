@@ -9,9 +9,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from gluon_yolo.errors import message_of
-from gluon_yolo.exporters.benchmark.forms import Form
+from gluon_yolo.exporters.benchmark.forms import Form, Say, line_of
 from gluon_yolo.exporters.parity import largest_differences
-from gluon_yolo.exporters.quantize.scorer import Say
 from gluon_yolo.inference.runtimes.autotune_race import race
 from gluon_yolo.inference.runtimes.autotune_timer import CallTimer
 from gluon_yolo.inference.runtimes.registry import Network
@@ -36,7 +35,7 @@ def time(forms: Sequence[Form], size_hw: tuple[int, int], threads: int, say: Say
     names = {str(number): form for number, form in enumerate(forms)}
 
     def failed(name: str, error: Exception) -> None:
-        say(f"{names[name]} does not run here: {message_of(error)}")
+        say(line_of(f"{names[name]} does not run here: {message_of(error)}"))
 
     try:
         with _threads(threads):

@@ -10,7 +10,7 @@ from gluon_yolo.atomic_io import replacing
 from gluon_yolo.caffe import binary, text
 from gluon_yolo.exporters.caffe.layers import CaffeBuilder
 from gluon_yolo.exporters.caffe.ops import add_step, add_tanh_of_softplus
-from gluon_yolo.exporters.ir.graph import INPUT, InferenceGraph, Node
+from gluon_yolo.exporters.ir.graph import INPUT, InferenceGraph
 
 
 def make_net(graph: InferenceGraph, name: str, size_hw: tuple[int, int], batch: int = 1) -> Any:
@@ -30,7 +30,7 @@ def make_net(graph: InferenceGraph, name: str, size_hw: tuple[int, int], batch: 
     """
     build = CaffeBuilder(name)
     readers = graph.readers
-    inner = _within_mish(graph)
+    inner = graph.within_mish()
     blobs = {INPUT: build.add_input(INPUT, batch, (3, *size_hw))}
     for node in graph.nodes:
         if node.op == "planes":  # the input is a map already
@@ -66,20 +66,6 @@ def write_model(net: Any, folder: str | os.PathLike[str], name: str) -> None:
     for ending, content in contents.items():
         with replacing(Path(folder) / f"{name}.{ending}") as part:
             part.write_bytes(content)
-
-
-def _within_mish(graph: InferenceGraph) -> set[str]:
-    """Return the softplus steps that only tanh reads: they become a part of its layers."""
-    readers, kept = graph.readers, set(graph.outputs.values())
-
-    def read_by_tanh(node: Node) -> bool:
-        return all(reader.op == "tanh" for reader in readers.get(node.name, ()))
-
-    return {
-        node.name
-        for node in graph.nodes
-        if node.op == "softplus" and node.name not in kept and read_by_tanh(node)
-    }
 
 
 def _rename(net: Any, names: dict[str, str]) -> None:

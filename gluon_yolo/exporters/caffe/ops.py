@@ -11,10 +11,10 @@ from typing import Any, Callable
 
 import numpy as np
 
-from gluon_yolo.errors import SettingError
 from gluon_yolo.exporters.caffe.layers import CaffeBuilder, Shape
-from gluon_yolo.exporters.caffe.windows import Unwritable, add_average_pool, add_max_pool, same_padding
+from gluon_yolo.exporters.caffe.windows import add_average_pool, add_max_pool, same_padding
 from gluon_yolo.exporters.ir.graph import Node
+from gluon_yolo.exporters.ir.unwritable import Unwritable, naming
 
 
 def add_step(build: CaffeBuilder, node: Node, arrays: Sequence[str], weights: Sequence[np.ndarray]) -> str:
@@ -29,15 +29,10 @@ def add_step(build: CaffeBuilder, node: Node, arrays: Sequence[str], weights: Se
     Raises:
         UserError: Caffe has no layer for the step.
     """
-    try:
+    with naming(node, "Caffe"):
         if node.op not in _WRITERS:
             raise Unwritable(_WHY.get(node.op, "Caffe has no layer for it"))
         return _WRITERS[node.op](build, node, arrays, weights)
-    except Unwritable as problem:
-        raise SettingError(
-            f"operator {node.op} ({node.name}) cannot be written for Caffe: {problem}; "
-            "export the network with {format} onnx or symbol"
-        ) from None
 
 
 Writer = Callable[[CaffeBuilder, Node, Sequence[str], Sequence[np.ndarray]], str]

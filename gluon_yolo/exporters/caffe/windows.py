@@ -9,10 +9,7 @@ import numpy as np
 
 from gluon_yolo.exporters.caffe.layers import CaffeBuilder, sides_of
 from gluon_yolo.exporters.ir.graph import Node
-
-
-class Unwritable(Exception):
-    """Caffe has no layer for a step; the message tells why."""
+from gluon_yolo.exporters.ir.unwritable import Unwritable
 
 
 class _Windows(NamedTuple):

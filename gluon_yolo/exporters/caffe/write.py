@@ -22,7 +22,7 @@ def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity | Unve
             Caffe and the request does not allow unverified files.
         WrongResults: OpenCV gives other boxes and scores.
     """
-    name, shape = request.name, (request.batch or 1, *request.size_hw)
+    name, shape = request.name, request.one_shape
     missing = opencv.missing_reader()
     if missing and not request.unverified:
         raise SettingError(

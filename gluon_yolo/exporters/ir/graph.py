@@ -170,6 +170,17 @@ class InferenceGraph:
                 found.setdefault(name, []).append(node)
         return found
 
+    def within_mish(self) -> dict[str, Node]:
+        """Return by name the softplus steps that only tanh reads, as in Mish: the two can be one step."""
+        readers, kept = self.readers, set(self.outputs.values())
+        return {
+            node.name: node
+            for node in self.nodes
+            if node.op == "softplus"
+            and node.name not in kept
+            and all(reader.op == "tanh" for reader in readers.get(node.name, ()))
+        }
+
     def extended(
         self, nodes: Sequence[Node], weights: Mapping[str, np.ndarray], outputs: Mapping[str, str]
     ) -> InferenceGraph:

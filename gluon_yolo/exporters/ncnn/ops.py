@@ -11,14 +11,9 @@ from typing import Callable
 
 import numpy as np
 
-from gluon_yolo.errors import SettingError
 from gluon_yolo.exporters.ir.graph import INPUT, Node
+from gluon_yolo.exporters.ir.unwritable import Unwritable, naming
 from gluon_yolo.exporters.ncnn.layers import NcnnBuilder
-
-
-class Unwritable(Exception):
-    """ncnn has no layer for a step; the message tells why."""
-
 
 # By the steps of an activation: ncnn's activation_type and its parameters, which can be part of a
 # convolution.
@@ -50,17 +45,12 @@ def add_step(
     Raises:
         UserError: ncnn has no layer for the step.
     """
-    try:
+    with naming(node, "ncnn"):
         if node.op == "convolution":
             return _convolution(build, node, arrays, weights, activation)
         if node.op not in _WRITERS:
             raise Unwritable("ncnn has no layer for it that is known here")
         return _WRITERS[node.op](build, node, arrays, weights)
-    except Unwritable as problem:
-        raise SettingError(
-            f"operator {node.op} ({node.name}) cannot be written for ncnn: {problem}; "
-            "export the network with {format} onnx or symbol"
-        ) from None
 
 
 Writer = Callable[[NcnnBuilder, Node, Sequence[str], Sequence[np.ndarray]], str]

@@ -14,10 +14,6 @@ _LARGEST_BIAS = 2.0**30  # integers, so that a sum with it stays within int32
 _HALF_MAX = float(np.finfo(np.float16).max)
 
 
-class Unwritable(Exception):
-    """TFLite has no operator for a step; the message tells why."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Array:
     """An array of the graph in the file.

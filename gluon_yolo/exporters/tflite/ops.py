@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gluon_yolo.errors import SettingError
 from gluon_yolo.exporters.ir.graph import Node
+from gluon_yolo.exporters.ir.unwritable import Unwritable, naming
 from gluon_yolo.exporters.tflite.activations import (
     Writer,
     clip,
@@ -23,7 +23,7 @@ from gluon_yolo.exporters.tflite.activations import (
     plain,
     softplus,
 )
-from gluon_yolo.exporters.tflite.arrays import Array, Arrays, Unwritable
+from gluon_yolo.exporters.tflite.arrays import Array, Arrays
 from gluon_yolo.exporters.tflite.windows import channels_of, convolution, max_pool
 
 _AXES = (0, 3, 1, 2)  # where the axes B, C, H, W of a map lie in its tensor
@@ -55,17 +55,12 @@ def add_step(
         return dataclasses.replace(arrays[0], name=name)
     native = {node.name, name} <= build.int8.steps and _has_int8(node)
     given = [build.in_int8(array) if native else build.in_float(array) for array in arrays]
-    try:
+    with naming(node, "TFLite"):
         if node.op == "convolution":
             return convolution(build, node, given[0], weights, fused, name)
         if node.op not in _WRITERS:
             raise Unwritable("TFLite has no operator for it that is known here")
         return dataclasses.replace(_WRITERS[node.op](build, node, given, weights), name=name)
-    except Unwritable as problem:
-        raise SettingError(
-            f"operator {node.op} ({node.name}) cannot be written for TFLite: {problem}; "
-            "export the network with {format} onnx or symbol"
-        ) from None
 
 
 def _has_int8(node: Node) -> bool:

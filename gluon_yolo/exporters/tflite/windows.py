@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.exporters.ir.graph import Node
-from gluon_yolo.exporters.tflite.arrays import Array, Arrays, Unwritable
+from gluon_yolo.exporters.ir.unwritable import Unwritable
+from gluon_yolo.exporters.tflite.arrays import Array, Arrays
 from gluon_yolo.exporters.tflite.file import schema
 
 _FUSED = {

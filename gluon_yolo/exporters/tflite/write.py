@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from gluon_yolo.atomic_io import replacing
@@ -43,7 +42,7 @@ def make_file(
     build = Arrays(int8, half)
     batch, *sides = shape
     arrays: dict[str, Array] = {INPUT: build.input(INPUT, (batch, _COLOURS, *sides))}
-    fused, inner = _fused(graph), _inner(graph)
+    fused, inner = _fused(graph), graph.within_mish()
     for node in graph.nodes:
         if node.name in arrays or node.name in inner:
             continue
@@ -77,18 +76,6 @@ def _fused(graph: InferenceGraph) -> dict[str, Node]:
     return found
 
 
-def _inner(graph: InferenceGraph) -> dict[str, Node]:
-    """Return the softplus steps by name that only a tanh reads: the two are written as one."""
-    readers, kept = graph.readers, set(graph.outputs.values())
-    return {
-        node.name: node
-        for node in graph.nodes
-        if node.op == "softplus"
-        and node.name not in kept
-        and [reader.op for reader in readers.get(node.name, [])] == ["tanh"]
-    }
-
-
 def cut_graph(
     graph: InferenceGraph, spec: DetectionSpec, cut: str, size_hw: tuple[int, int]
 ) -> InferenceGraph:
@@ -96,14 +83,9 @@ def cut_graph(
     return graph if cut == "raw" else with_decoding(graph, spec, size_hw)
 
 
-def fixed_shape(request: Request) -> tuple[int, int, int]:
-    """Return the batch, height and width of a request's file: one image unless the request says otherwise."""
-    return request.fixed or (1, *request.size_hw)
-
-
 def write_cut(request: Request, path: Path, cut: str, int8: Int8 | None = None) -> ExportedFormat:
     """Write the model with a cut to a file, and return the format's entry of the record."""
-    shape = fixed_shape(request)
+    shape = request.one_shape
     graph = cut_graph(request.graph, request.net.spec, cut, request.size_hw)
     with replacing(path) as part:
         part.write_bytes(make_file(graph, shape, request.precision == "float16", int8))
@@ -120,4 +102,4 @@ def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
     file = f"{request.name}.tflite"
     graph = write_cut(request, folder / file, request.cut or "decoded")
     runtime = TFLiteRuntime(folder / file, request.net.spec, graph.shape)
-    return dataclasses.replace(graph), request.reference.demand(runtime, file, BOUNDS[request.precision])
+    return graph, request.reference.demand(runtime, file, BOUNDS[request.precision])

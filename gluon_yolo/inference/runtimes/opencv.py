@@ -12,7 +12,7 @@ import numpy as np
 
 from gluon_yolo.errors import MissingDependency, SettingError, UserError
 from gluon_yolo.inference.model_record import ModelRecord
-from gluon_yolo.inference.runtimes import base
+from gluon_yolo.inference.runtimes import base, quiet
 from gluon_yolo.inference.runtimes.base import check_size
 from gluon_yolo.inference.runtimes.fixed_shape import FixedShape
 from gluon_yolo.text import first_line
@@ -58,13 +58,11 @@ class OpenCVRuntime:
         try:
             # As bytes: OpenCV opens no path with letters that the system's code page lacks.
             texts = [np.frombuffer((folder / file).read_bytes(), np.uint8) for file in files]
-            self._net = getattr(cv2.dnn, _READER)(*texts)
+            with quiet.output_kept(quiet.ERRORS):
+                self._net = getattr(cv2.dnn, _READER)(*texts)
             found = sorted(self._net.getUnconnectedOutLayersNames())
         except (cv2.error, OSError) as error:
-            raise UserError(
-                f"{self._path}: is damaged or no network of Caffe's, or its caffemodel is; export the model "
-                f"again with --format caffe ({first_line(error)})"
-            ) from error
+            raise self._damaged(error) from error
         if found != sorted(self._names):
             raise UserError(
                 f"{self._path}: its outputs are {', '.join(found)}, expected {', '.join(self._names)}; "
@@ -89,8 +87,16 @@ class OpenCVRuntime:
         planes = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), np.float32)
         with self._lock:
             self._net.setInput(planes, INPUT)
-            # Copies: the network writes its next results to the same memory.
-            return [array.copy() for array in self._net.forward(self._names)]
+            try:
+                return list(self._net.forward(self._names))  # copies of the network's own memory
+            except cv2.error as error:  # OpenCV reads a caffemodel without weights, and misses them only now
+                raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> UserError:
+        return UserError(
+            f"{self._path}: is damaged or no network of Caffe's, or its caffemodel is; export the model "
+            f"again with --format caffe ({first_line(error)})"
+        )
 
 
 def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> OpenCVRuntime:

@@ -23,6 +23,7 @@ CHATTER = (
     "Invalidate buffer to create MNN Module",
     "INFO: Created TensorFlow Lite XNNPACK delegate",
     "INFO: Initialized TensorFlow Lite runtime",
+    "[libprotobuf ERROR",
 )
 _lock = threading.RLock()
 

@@ -53,6 +53,22 @@ def test_what_no_output_needs_falls_away():
     assert [node.name for node in graph.readers["a"]] == ["b"]
 
 
+@pytest.mark.parametrize(
+    ("readers", "outputs", "expected"),
+    [
+        (["tanh"], ["reader0"], ["inner"]),
+        (["tanh", "tanh"], ["reader0", "reader1"], ["inner"]),
+        (["tanh", "relu"], ["reader0", "reader1"], []),
+        (["tanh"], ["reader0", "inner"], []),
+    ],
+)
+def test_a_softplus_within_mish_is_read_by_tanh_alone(readers, outputs, expected):
+    nodes = [Node("softplus", "inner", ("data",))]
+    nodes += [Node(op, f"reader{number}", ("inner",)) for number, op in enumerate(readers)]
+    graph = InferenceGraph(tuple(nodes), {}, {name: name for name in outputs})
+    assert list(graph.within_mish()) == expected
+
+
 def test_importing_needs_numpy_alone():
     code = (
         "import sys, gluon_yolo.exporters.ir.decode, gluon_yolo.exporters.ir.fold; "
