@@ -168,7 +168,10 @@ def _whole(formats: Sequence[str], cut: str | None, fixed_batch: int | None) -> 
         raise SettingError("{fixed_size}: a landmark network has one size already; leave {fixed_size} away")
     for kind in formats:
         if kind in FORMATS and kind not in OF_LANDMARKS:
-            raise SettingError(f"{{format}} {kind}: is for detectors, and this is a landmark network")
+            raise SettingError(
+                f"{{format}} {kind}: is for detectors, and this is a landmark network; its formats are "
+                f"{', '.join(OF_LANDMARKS)}"
+            )
     return "raw"
 
 
