@@ -169,7 +169,7 @@ def _whole(formats: Sequence[str], cut: str | None, fixed_batch: int | None) -> 
     for kind in formats:
         if kind in FORMATS and kind not in OF_LANDMARKS:
             raise SettingError(
-                f"{{format}} {kind}: is for detectors, and this is a landmark network, which is written as "
+                f"{{format}} {kind}: is for detectors, and this is a landmark network; its formats are "
                 f"{', '.join(OF_LANDMARKS)}"
             )
     return "raw"
