@@ -15,6 +15,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from typing import Any
@@ -36,8 +37,11 @@ def hook(event: str, args: tuple[Any, ...]) -> None:
         writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (
             isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
         )
-        if writes and isinstance(path, (str, bytes)):
+        # A folder is opened for writing for a file without a name, as tempfile.TemporaryFile's.
+        if writes and isinstance(path, (str, bytes)) and not os.path.isdir(path):
             _note_place(event, os.fsdecode(path))
+    elif event in ("os.remove", "os.rmdir") and args[1] != -1:
+        pass  # a name in a folder that is open: a part of removing the folder, which is noted by its path
     elif event.startswith(WRITING) and args and isinstance(args[0], (str, bytes)):
         _note_place(event, os.fsdecode(args[0]))
 
@@ -65,6 +69,7 @@ def main() -> None:
     with contextlib.suppress(ImportError):  # it takes seconds, once
         import gluon_yolo.mxnet_compat  # noqa: F401
 
+    tempfile.gettempdir()  # it writes a file there, once
     watched["caches"] = [os.path.realpath(path) for path in caches]
     sys.addaudithook(hook)
     signal.signal(signal.SIGPROF, _alarm)

@@ -98,11 +98,21 @@ def _exported(folder: Path) -> None:
     _picture(folder)
 
 
-def _tflite(folder: Path) -> None:
-    from gluon_yolo import export
+def _exporter(kind: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        from gluon_yolo import export
 
-    export(OLD / "run", "tflite", folder, name="tiny")
-    _picture(folder)
+        export(OLD / "run", kind, folder, name="tiny")
+        _picture(folder)
+
+    return make
+
+
+def _caffe(folder: Path) -> None:
+    from tests import caffe_network
+
+    folder.mkdir(parents=True)
+    caffe_network.write(folder)
 
 
 def _run(folder: Path) -> None:
@@ -161,6 +171,8 @@ def _weights(folder: Path, name: str) -> None:
 
 CHECK = ("data", "check", "{in}")
 DEMO = ("demo", "--model", "{in}", "{in}/pictures/one.png", "--out", "{out}")
+IMPORT_CAFFE = ("import", "caffe", "{in}/small.prototxt", "{in}/small.caffemodel", "--task", "landmarks")
+IMPORT_CAFFE += ("--colour", "bgr", "--mean", "127.5", "--scale", "127.5", "--out", "{out}/model")
 RAN = (0, 1)
 
 
@@ -208,7 +220,17 @@ KINDS = (
     Kind("ncnn .param", _exported, ["tiny.param"], _demo("ncnn")),
     Kind("ncnn .bin", _exported, ["tiny.bin"], _demo("ncnn")),
     Kind("MNN", _exported, ["tiny.mnn"], _demo("mnn")),
-    *([Kind("TFLite", _tflite, ["tiny.tflite"], _demo("tflite"))] if RUNTIMES["tflite"].installed else []),
+    *(
+        Kind(name, _exporter(format_), [f"tiny{ending}"], _demo(runtime))
+        for name, format_, ending, runtime in (
+            ("TFLite", "tflite", ".tflite", "tflite"),
+            ("prototxt", "caffe", ".prototxt", "opencv"),
+            ("caffemodel", "caffe", ".caffemodel", "opencv"),
+        )
+        if RUNTIMES[runtime].installed
+    ),
+    Kind("imported prototxt", _caffe, ["small.prototxt"], IMPORT_CAFFE),
+    Kind("imported caffemodel", _caffe, ["small.caffemodel"], IMPORT_CAFFE),
     Kind("args.json", _run, ["args.json"], ("eval", "--model", "{in}")),
     Kind(
         "checkpoint",

@@ -13,6 +13,7 @@ from gluon_yolo.errors import UserError
 OLD_LAYERS = (
     "has Caffe's first kind of layers (`layers`); Caffe's upgrade_net_proto_text writes the kind of today"
 )
+_LONGEST = 200  # letters of protobuf's reason in a message
 _TOKEN = re.compile(r"""#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[A-Za-z_]\w*|[{}<>\n]|[^\s{}<>]""")
 
 
@@ -81,9 +82,9 @@ def _reason(error: str) -> str:
     reason = re.sub(r"^'.*': (?=\S)", "", reason, flags=re.DOTALL)
     unknown = re.match(r'Message type "caffe\.(\w+)" has no field named "(\w+)"', reason)
     if unknown is None:
-        return reason.splitlines()[0]
+        return reason.splitlines()[0][:_LONGEST]
     message, field = unknown.groups()
-    return f"{field} is no field of {message} that is read here"
+    return f"{field[:_LONGEST]} is no field of {message} that is read here"
 
 
 def _blocks(text: str) -> Iterator[_Block]:

@@ -100,6 +100,10 @@ BAD_TEXT = {
         ':2: layer "c1" (CONVOLUTION) has Caffe\'s first kind of layers (`layers`)',
     ),
     "cut short": (TEXT[: TEXT.index("num_output")], ':8: layer "fc" (InnerProduct): '),
+    "a huge word": (
+        TEXT.replace("num_output: 2", f"num_output: {'A' * 70_000}"),
+        ':8: layer "fc" (InnerProduct): ',
+    ),
     "no network": ("[net]\nwidth=416\n", ":1: "),
 }
 
@@ -112,7 +116,7 @@ def test_bad_text_is_named_with_line_and_layer(tmp_path, case):
     with pytest.raises(UserError) as error:
         text.read(path)
     assert str(error.value).startswith(f"{path}{message}")
-    assert "\n" not in str(error.value)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 600
 
 
 def test_bad_binaries_are_named(tmp_path):

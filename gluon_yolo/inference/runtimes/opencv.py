@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from gluon_yolo.caffe import text
 from gluon_yolo.errors import MissingDependency, SettingError, UserError
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import base, quiet
@@ -55,6 +56,7 @@ class OpenCVRuntime:
         self._spec, self._shape, self._names = spec, shape, list(spec.output_names)
         self._path = folder / files[0]
         self._lock = threading.Lock()
+        self._check_text()
         try:
             # As bytes: OpenCV opens no path with letters that the system's code page lacks.
             texts = [np.frombuffer((folder / file).read_bytes(), np.uint8) for file in files]
@@ -91,6 +93,15 @@ class OpenCVRuntime:
                 return list(self._net.forward(self._names))  # copies of the network's own memory
             except cv2.error as error:  # OpenCV reads a caffemodel without weights, and misses them only now
                 raise self._damaged(error) from error
+
+    def _check_text(self) -> None:
+        """Read the prototxt with protobuf, if it is installed: OpenCV 4 crashes on some damaged ones."""
+        try:
+            text.read(self._path)
+        except MissingDependency:
+            pass
+        except UserError as error:
+            raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> UserError:
         return UserError(

@@ -80,3 +80,14 @@ def test_damaged_file(model, tmp_path, capfd, file, change):
     with pytest.raises(UserError, match="toy.prototxt: (is damaged|its outputs are) .*--format caffe"):
         load(model[0], tmp_path)(images(1, 64, 96))
     assert "libprotobuf" not in capfd.readouterr().err
+
+
+def test_a_prototxt_that_crashes_opencv(model, tmp_path):
+    """Its input has no shape, since the field has another name: protobuf says so before OpenCV sees it."""
+    shutil.copytree(model[1], tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "toy.prototxt"
+    file.write_text(file.read_text().replace("shape {", "leaky_relu0 {"))
+    with pytest.raises(
+        UserError, match=r"--format caffe \(.*:7: layer \"data\" .*leaky_relu0 is no field of"
+    ):
+        load(model[0], tmp_path)
