@@ -66,7 +66,7 @@ def main() -> int:
         for seed in map(int, args.seeds.split(",")):
             for name in names:
                 train(name, seed, out, args)
-    print_table(results(out))
+    print_table([row for row in results(out) if (row["epochs"], row["size"]) == (args.epochs, args.size)])
     return 0
 
 
@@ -86,7 +86,8 @@ def make_data(shared: Path, out: Path) -> None:
 
 def train(name: str, seed: int, out: Path, args: argparse.Namespace) -> None:
     """Train one network, detect in the test images, score, and keep the result."""
-    if any((found["name"], found["seed"]) == (name, seed) for found in results(out)):
+    key = {"name": name, "seed": seed, "epochs": args.epochs, "size": args.size, "threads": args.threads}
+    if any(all(found[field] == value for field, value in key.items()) for found in results(out)):
         return
     place = out / "runs" / f"{name.replace(' ', '-')}-{seed}"
     shutil.rmtree(place, ignore_errors=True)
@@ -113,8 +114,7 @@ def train(name: str, seed: int, out: Path, args: argparse.Namespace) -> None:
         (record,) = place.glob("*/model.json")
         detect(record.parent, out / "bccd", detected)
     numbers = score(out / "bccd", detected)
-    result = {"name": name, "seed": seed, **numbers, "seconds": seconds, "memory_gb": memory}
-    result.update(epochs=args.epochs, size=args.size, threads=args.threads)
+    result = {**key, **numbers, "seconds": seconds, "memory_gb": memory}
     with (out / "peers.jsonl").open("a") as file:
         print(json.dumps(result), file=file)
     print(json.dumps(result), flush=True)
