@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,7 @@ TRAINING = (
     "--val-interval 1 --save-interval 1 --log-interval 2 --seed 3 -j 2 --save-prefix runs/ --name tiny "
     "--report"
 ).split(" ")
+PAGE = 4096
 RUN = "runs/tiny-1"
 IMPORTED = ("--names", "exported/tiny.names", "--out", "in")
 # What tells one run from another, or holds times.
@@ -160,6 +162,45 @@ def digests(folder: Path, patterns: Sequence[str]) -> dict[str, str]:
                 name = re.sub(r"-[ab]\.params$", ".params", str(path.relative_to(folder)))
                 found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
+
+
+class Undisturbed(NamedTuple):
+    """What a command does when nothing strikes.
+
+    Args:
+        digests: of the files that it writes (:func:`digests`).
+        touches: of the disk.
+        seconds: that it takes.
+        bytes: of all files that it adds, in whole pages.
+    """
+
+    digests: dict[str, str]
+    touches: int
+    seconds: float
+    bytes: int
+
+
+def undisturbed(job: Job, place: Path) -> Undisturbed:
+    """Empty a folder, and run a command undisturbed in one below it."""
+    shutil.rmtree(place, ignore_errors=True)
+    folder, count = place / "undisturbed", place / "touches"
+    folder.mkdir(parents=True)
+    job.make(folder)
+    before, begin = used(folder), time.perf_counter()
+    status, text = run(job.words, folder, f"count:{count}")
+    took = time.perf_counter() - begin
+    if status:
+        raise SystemExit(f"{job.name}: undisturbed, it ended with {status}: {text[-1000:]}")
+    expected = digests(folder, job.wanted)
+    if not expected:
+        raise SystemExit(f"{job.name}: nothing of {job.wanted} was written")
+    return Undisturbed(expected, int(count.read_text()), took, used(folder) - before)
+
+
+def used(folder: Path) -> int:
+    """Return the bytes of all files in a folder, in whole pages."""
+    sizes = (path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return sum(-(-size // PAGE) * PAGE for size in sizes)
 
 
 def half_written(folder: Path) -> list[str]:

@@ -9,15 +9,16 @@ again works and writes the same.
 
 from __future__ import annotations
 
-import argparse
 import random
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from endurance.jobs import JOBS, Job, digests, half_written, run
+from endurance.flags import chosen, parser_of, shares
+from endurance.jobs import JOBS, Job, Undisturbed, digests, half_written, run, undisturbed
 
 MOST_KILLS = 4  # of one training, before it is left to end
 TIMES = {"train": 100}  # of the others: 30
@@ -25,26 +26,17 @@ TIMES = {"train": 100}  # of the others: 30
 
 def main() -> int:
     """Kill and go on, print a table, and return 1 if something was lost."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__, "/tmp/endurance-kills", list(JOBS))
     parser.add_argument("--times", type=int, metavar="N", help="of each command (default: 100 of train, 30)")
-    parser.add_argument("--minutes", type=float, metavar="N", help="at most")
-    parser.add_argument("--only", metavar="NAME,NAME", help=f"of {', '.join(JOBS)}")
-    parser.add_argument("--seed", type=int, default=0, metavar="S")
-    parser.add_argument("--out", default="/tmp/endurance-kills", metavar="DIR")
     args = parser.parse_args()
-    jobs = [job for job in JOBS.values() if not args.only or job.name in args.only.split(",")]
-    out, faults, started = Path(args.out), 0, time.perf_counter()
+    out, faults = Path(args.out), 0
     print(f"{'command':18}{'touches':>8}{'kills':>7}{'ended':>7}{'faults':>8}")
-    for number, job in enumerate(jobs):
-        until = None
-        if args.minutes:
-            left = 60 * args.minutes - (time.perf_counter() - started)
-            until = time.perf_counter() + left / (len(jobs) - number)
-        times = args.times or TIMES.get(job.name, 30)
-        touches, kills, ended, found = strike(job, out / job.name.replace(" ", "_"), times, args.seed, until)
-        print(f"{job.name:18}{touches:>8}{kills:>7}{ended:>7}{len(found):>8}", flush=True)
+    for name, until in shares(chosen(parser, args.only, list(JOBS)), args.minutes):
+        times = args.times or TIMES.get(name, 30)
+        touches, kills, ended, found = strike(
+            JOBS[name], out / name.replace(" ", "_"), times, args.seed, until
+        )
+        print(f"{name:18}{touches:>8}{kills:>7}{ended:>7}{len(found):>8}", flush=True)
         for text in found:
             print(f"    {text}", flush=True)
         faults += len(found)
@@ -56,19 +48,8 @@ def strike(
     job: Job, place: Path, times: int, seed: int, until: float | None
 ) -> tuple[int, int, int, list[str]]:
     """Kill a command so many times; return touches, kills, ends, and what was lost."""
-    shutil.rmtree(place, ignore_errors=True)
-    undisturbed = place / "undisturbed"
-    undisturbed.mkdir(parents=True)
-    job.make(undisturbed)
-    begin = time.perf_counter()
-    status, text = run(job.words, undisturbed, f"count:{place / 'touches'}")
-    took = time.perf_counter() - begin
-    if status:
-        raise SystemExit(f"{job.name}: undisturbed, it ended with {status}: {text[-1000:]}")
-    expected = digests(undisturbed, job.wanted)
-    if not expected:
-        raise SystemExit(f"{job.name}: nothing of {job.wanted} was written")
-    touches = int((place / "touches").read_text())
+    plain = undisturbed(job, place)
+    expected = plain.digests
     rng, kills, ended, faults = random.Random(seed), 0, 0, []
     shared = shared_memory()
     for number in range(times):
@@ -79,7 +60,7 @@ def strike(
         job.make(folder)
         words, fault = job.words, ""
         for _ in range(rng.randint(1, MOST_KILLS) if job.again else 1):
-            killed, text = kill(words, folder, rng, touches, took)
+            killed, text = kill(words, folder, rng, plain)
             kills += killed
             if not killed:
                 break
@@ -102,16 +83,16 @@ def strike(
             faults.append(f"{folder.name}: {fault}")
         else:
             shutil.rmtree(folder)
-    return touches, kills, ended, faults
+    return plain.touches, kills, ended, faults
 
 
-def kill(words: list[str], folder: Path, rng: random.Random, touches: int, took: float) -> tuple[bool, str]:
+def kill(words: Sequence[str], folder: Path, rng: random.Random, plain: Undisturbed) -> tuple[bool, str]:
     """Run a command that is killed at a random touch of the disk, or at a random moment."""
     if rng.random() < 0.7:
-        status, text = run(words, folder, f"kill:{rng.randint(1, touches)}")
+        status, text = run(words, folder, f"kill:{rng.randint(1, plain.touches)}")
         return status == -9, text
     try:
-        status, text = run(words, folder, seconds=rng.uniform(0.2, 1.0) * took)
+        status, text = run(words, folder, seconds=rng.uniform(0.2, 1.0) * plain.seconds)
     except subprocess.TimeoutExpired:  # subprocess has killed it
         return True, ""
     return False, text

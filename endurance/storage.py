@@ -13,7 +13,6 @@ file systems, which only root may do.
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import re
@@ -25,36 +24,25 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from endurance.jobs import JOBS, Job, digests, half_written, run
+from endurance.flags import chosen, parser_of, shares
+from endurance.jobs import JOBS, PAGE, Job, Undisturbed, digests, half_written, run, undisturbed
 
 ROOM = 256 << 20  # bytes, of the file system while nothing is to fail
-PAGE = 4096
 TIMES = 20  # of each command and fault
 
 
 def main() -> int:
     """Let every command suffer every fault, print a table, and return 1 if something was lost."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__, "/tmp/endurance-storage", list(JOBS))
     parser.add_argument("--times", type=int, default=TIMES, metavar="N", help="(default: %(default)s)")
-    parser.add_argument("--minutes", type=float, metavar="N", help="at most")
-    parser.add_argument("--only", metavar="NAME,NAME", help=f"of {', '.join(JOBS)}")
-    parser.add_argument("--seed", type=int, default=0, metavar="S")
-    parser.add_argument("--out", default="/tmp/endurance-storage", metavar="DIR")
     args = parser.parse_args()
-    jobs = [job for job in JOBS.values() if not args.only or job.name in args.only.split(",")]
     faults = FAULTS if os.getuid() == 0 else {"EIO": FAULTS["EIO"]}
     if len(faults) < len(FAULTS):
         print("not root: nothing can be mounted, so disks do not fill up and do not turn read-only")
-    pairs = [(job, name) for job in jobs for name in faults]
-    lost, started = 0, time.perf_counter()
+    pairs = [(JOBS[job], name) for job in chosen(parser, args.only, list(JOBS)) for name in faults]
+    lost = 0
     print(f"{'command':18}{'fault':12}{'times':>6}{'said':>6}{'unharmed':>9}{'faults':>8}")
-    for number, (job, name) in enumerate(pairs):
-        until = None
-        if args.minutes:
-            left = 60 * args.minutes - (time.perf_counter() - started)
-            until = time.perf_counter() + left / (len(pairs) - number)
+    for (job, name), until in shares(pairs, args.minutes):
         place = Path(args.out) / f"{job.name.replace(' ', '_')}-{name}"
         said, unharmed, found = suffer(job, place, FAULTS[name], args.times, args.seed, until)
         count = said + unharmed + len(found)
@@ -71,21 +59,8 @@ def suffer(
 ) -> tuple[int, int, list[str]]:
     """Run a command with a fault so many times; return how often it said so, went on unharmed, or lost."""
     unmount(place)
-    shutil.rmtree(place, ignore_errors=True)
-    undisturbed = place / "undisturbed"
-    undisturbed.mkdir(parents=True)
-    job.make(undisturbed)
-    before = used(undisturbed)
-    begin = time.perf_counter()
-    status, text = run(job.words, undisturbed, f"count:{place / 'touches'}")
-    took = time.perf_counter() - begin
-    if status:
-        raise SystemExit(f"{job.name}: undisturbed, it ended with {status}: {text[-1000:]}")
-    expected = digests(undisturbed, job.wanted)
-    if not expected:
-        raise SystemExit(f"{job.name}: nothing of {job.wanted} was written")
-    needs = used(undisturbed) - before
-    touches = int((place / "touches").read_text())
+    plain = undisturbed(job, place)
+    expected = plain.digests
     rng, said, unharmed, lost = random.Random(seed), 0, 0, []
     for number in range(times):
         if until is not None and time.perf_counter() > until:
@@ -93,7 +68,7 @@ def suffer(
         folder = place / f"{number}"
         folder.mkdir()
         part = (number + rng.random()) / times  # every stage of the work
-        status, text = fault(job, folder, part, needs, touches, took)
+        status, text = fault(job, folder, part, plain)
         wrong = told_badly(status, text, expected, digests(folder, job.wanted))
         if status:
             words = job.again(folder) if job.again else job.words
@@ -130,25 +105,25 @@ def told_badly(status: int, text: str, expected: dict[str, str], own: dict[str, 
     return ""
 
 
-def full(job: Job, folder: Path, part: float, needs: int, *_: object) -> tuple[int, str]:
+def full(job: Job, folder: Path, part: float, plain: Undisturbed) -> tuple[int, str]:
     """Run a command where there is room for a part of what it writes."""
     mount(folder, ROOM)
     job.make(folder)
-    room = int(part * needs) // PAGE * PAGE
+    room = int(part * plain.bytes) // PAGE * PAGE
     resize(folder, on_disk(folder) + room + PAGE)
     status, text = run(job.words, folder)
     resize(folder, ROOM)
     return status, text
 
 
-def read_only(job: Job, folder: Path, part: float, needs: int, _: object, took: float) -> tuple[int, str]:
+def read_only(job: Job, folder: Path, part: float, plain: Undisturbed) -> tuple[int, str]:
     """Run a command whose file system turns read-only."""
     mount(folder, ROOM)
     job.make(folder)
     done: list[tuple[int, str]] = []
     thread = threading.Thread(target=lambda: done.append(run(job.words, folder)))
     thread.start()
-    time.sleep(part * took)
+    time.sleep(part * plain.seconds)
     # Files that are open for writing keep a file system from it: it is tried until none is.
     until = time.perf_counter() + 20
     while thread.is_alive() and time.perf_counter() < until:
@@ -160,10 +135,10 @@ def read_only(job: Job, folder: Path, part: float, needs: int, _: object, took: 
     return done[0]
 
 
-def one_error(job: Job, folder: Path, part: float, _: int, touches: int, *__: object) -> tuple[int, str]:
+def one_error(job: Job, folder: Path, part: float, plain: Undisturbed) -> tuple[int, str]:
     """Run a command one of whose touches of the disk fails."""
     job.make(folder)
-    return run(job.words, folder, f"EIO:{1 + int(part * touches)}")
+    return run(job.words, folder, f"EIO:{1 + int(part * plain.touches)}")
 
 
 FAULTS: dict[str, Callable[..., tuple[int, str]]] = {"full": full, "read-only": read_only, "EIO": one_error}
@@ -195,12 +170,6 @@ def on_disk(folder: Path) -> int:
     """Return the bytes that a mounted file system has in use."""
     found = os.statvfs(folder)
     return (found.f_blocks - found.f_bfree) * found.f_frsize
-
-
-def used(folder: Path) -> int:
-    """Return the bytes of all files in a folder, in whole pages."""
-    sizes = (path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return sum(-(-size // PAGE) * PAGE for size in sizes)
 
 
 if __name__ == "__main__":

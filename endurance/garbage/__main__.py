@@ -9,7 +9,6 @@ elsewhere. What breaks this is kept in OUT, with the files, to be run again.
 
 from __future__ import annotations
 
-import argparse
 import collections
 import json
 import shutil
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from endurance.flags import chosen, parser_of, shares
 from endurance.garbage.kinds import KINDS, Kind
 from endurance.garbage.mutate import mutated
 from endurance.garbage.worker import Worker
@@ -29,27 +29,16 @@ SAMPLE = 3  # faults of one cause that are kept
 
 def main() -> int:
     """Damage files of all kinds, print a table, and return 1 if there was a fault."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    kinds = {kind.name: kind for kind in KINDS}
+    parser = parser_of(__doc__, "/tmp/endurance-garbage", list(kinds))
     parser.add_argument("--files", type=int, default=10_000, metavar="N", help="of a kind")
-    parser.add_argument("--minutes", type=float, metavar="N", help="at most, over all kinds")
-    parser.add_argument("--only", metavar="NAME,NAME", help="some kinds")
-    parser.add_argument("--seed", type=int, default=0, metavar="S")
-    parser.add_argument("--out", default="/tmp/endurance-garbage", metavar="DIR")
     args = parser.parse_args()
-    kinds = [kind for kind in KINDS if not args.only or kind.name in args.only.split(",")]
-    if not kinds:
-        parser.error(f"--only {args.only}: there is {', '.join(kind.name for kind in KINDS)}")
-    out = Path(args.out)
+    names = chosen(parser, args.only, list(kinds))
+    out, faults = Path(args.out), 0
     out.mkdir(parents=True, exist_ok=True)
-    started, faults = time.perf_counter(), 0
     print(f"{'kind':20}{'files':>8}{'errors':>8}{'read':>8}{'faults':>8}{'ms each':>9}")
-    for number, kind in enumerate(kinds):
-        until = None
-        if args.minutes:
-            spent = time.perf_counter() - started
-            until = time.perf_counter() + (60 * args.minutes - spent) / (len(kinds) - number)
+    for name, until in shares(names, args.minutes):
+        kind = kinds[name]
         found = attack(kind, out, args.files, args.seed, until)
         faults += found["faults"]
         each = 1e3 * found["seconds"] / max(1, found["files"])
