@@ -38,8 +38,8 @@ def make_net(graph: InferenceGraph, name: str, size_hw: tuple[int, int], batch: 
         elif node.name in inner:
             blobs[node.name] = blobs[node.inputs[0]]
         else:
-            arrays = [blobs[source] for source in node.inputs if source not in graph.weights]
-            weights = [graph.weights[source] for source in node.inputs if source in graph.weights]
+            arrays = [blobs[source] for source in graph.arrays_of(node)]
+            weights = graph.weights_of(node)
             if node.op == "tanh" and node.inputs[0] in inner:
                 blobs[node.name] = add_tanh_of_softplus(build, node.name, arrays[0])
             else:

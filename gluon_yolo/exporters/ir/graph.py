@@ -143,7 +143,7 @@ class InferenceGraph:
         operator = OPERATORS[node.op]
         if node.name in known or node.name in self.weights:
             return "the name is taken"
-        arrays = [name for name in node.inputs if name not in self.weights]
+        arrays = self.arrays_of(node)
         weights = node.inputs[len(arrays) :]
         unknown = [name for name in arrays if name not in known]
         if unknown:
@@ -160,6 +160,14 @@ class InferenceGraph:
         if set(node.attributes) != set(operator.attributes):
             return f"has {sorted(node.attributes)}, expected {sorted(operator.attributes)}"
         return ""
+
+    def arrays_of(self, node: Node) -> list[str]:
+        """Return the names of the arrays that a node reads, without its weights."""
+        return [name for name in node.inputs if name not in self.weights]
+
+    def weights_of(self, node: Node) -> list[np.ndarray]:
+        """Return the weights that a node reads."""
+        return [self.weights[name] for name in node.inputs if name in self.weights]
 
     @property
     def readers(self) -> dict[str, list[Node]]:

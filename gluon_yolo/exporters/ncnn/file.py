@@ -33,8 +33,8 @@ def make_layers(graph: InferenceGraph) -> list[Layer]:
     blobs: dict[str, str] = {INPUT: INPUT}
     for node in graph.nodes:
         if node.name not in blobs:
-            arrays = [blobs[name] for name in node.inputs if name not in graph.weights]
-            weights = [graph.weights[name] for name in node.inputs if name in graph.weights]
+            arrays = [blobs[name] for name in graph.arrays_of(node)]
+            weights = graph.weights_of(node)
             activation = fused.get(node.name, ())
             blobs[node.name] = add_step(build, node, arrays, weights, activation)
             blobs.update({step.name: blobs[node.name] for step in activation})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gluon_yolo.exporters.ir.graph import INPUT, InferenceGraph, Node
+from gluon_yolo.exporters.ir.graph import INPUT, InferenceGraph
 
 CONVOLUTION = "convolution"
 # Operators that can compute in uint8 between two convolutions, with their name in ONNX.
@@ -50,7 +50,7 @@ def in_int8(graph: InferenceGraph, excluded: Sequence[str]) -> list[str]:
         if node.op == CONVOLUTION:
             fits = node.name not in left
         else:
-            fits = node.op in BETWEEN and all(name in chosen for name in _arrays(node, graph))
+            fits = node.op in BETWEEN and all(name in chosen for name in graph.arrays_of(node))
         if fits:
             chosen[node.name] = None
     return list(chosen)
@@ -61,7 +61,7 @@ def to_be_held(graph: InferenceGraph) -> list[str]:
     held: dict[str, None] = {}
     nodes = {node.name: node for node in graph.nodes}
     for name in in_int8(graph, ()):
-        held.update(dict.fromkeys([*_arrays(nodes[name], graph), name]))
+        held.update(dict.fromkeys([*graph.arrays_of(nodes[name]), name]))
     held.pop(INPUT, None)
     return list(held)
 
@@ -73,7 +73,3 @@ def _before_convolutions(graph: InferenceGraph) -> set[str]:
         if node.op == CONVOLUTION or node.name in before:
             before.update(node.inputs)
     return before
-
-
-def _arrays(node: Node, graph: InferenceGraph) -> list[str]:
-    return [name for name in node.inputs if name not in graph.weights]

@@ -50,8 +50,8 @@ def make_file(
             (source,) = inner[node.inputs[0]].inputs
             arrays[node.name] = tanh_of_softplus(build, node, arrays[source])
             continue
-        given = [arrays[name] for name in node.inputs if name not in graph.weights]
-        weights = [graph.weights[name] for name in node.inputs if name in graph.weights]
+        given = [arrays[name] for name in graph.arrays_of(node)]
+        weights = graph.weights_of(node)
         behind = fused.get(node.name)
         kind = "" if behind is None else kind_of_clip(behind) if behind.op == "clip" else "relu"
         name = node.name if behind is None else behind.name
