@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from gluon_yolo.api.evaluation_data import plain
 from gluon_yolo.data.request import DataRequest
 from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.exporters.benchmark import measure
 from gluon_yolo.exporters.benchmark.advice import use_of
 from gluon_yolo.exporters.benchmark.forms import Form, Say, formats_in, forms_of, readers_of, write
-from gluon_yolo.exporters.benchmark.result import Benchmark, Row
+from gluon_yolo.exporters.benchmark.result import Benchmark, Row, fastest_of
 from gluon_yolo.exporters.quantize.data import Amount, Images, open_images, read
 from gluon_yolo.exporters.quantize.quantized import SHOWN
 from gluon_yolo.exporters.quantize.scorer import accuracy_drop_of
@@ -98,15 +99,9 @@ def benchmark(
         raise SettingError(f"{{num}}: expected 1 or more, got {num}")
     asked = None
     if data is not None:
-        asked = DataRequest(
-            data=os.fspath(data),
-            format=data_format,
-            train_split=train_split,
-            val_split=val_split,
-            classes=None if classes is None else os.fspath(classes),
-            class_map=None if class_map is None else os.fspath(class_map),
-            skip_bad=skip_bad,
-        )
+        where = {"data": data, "format": data_format, "train_split": train_split, "val_split": val_split}
+        names = {"classes": classes, "class_map": class_map, "skip_bad": skip_bad}
+        asked = DataRequest(**plain({**where, **names}))
     with tempfile.TemporaryDirectory() as folder:
         size_hw = None if size is None else parse_size(size)
         record, forms, images = _forms(model, asked, precision, runtimes, size_hw, amount, Path(folder), say)
@@ -127,8 +122,8 @@ def benchmark(
     about.update(processor=processor_name(), data=None if data is None else os.fspath(data))
     if images is not None:
         about["pictures"] = len(images.scoring)
-    best = min(rows, key=lambda row: row.milliseconds[numbers[-1]])
-    return Benchmark(tuple(rows), about, use_of(best, model, data, None if size is None else size_hw))
+    use = use_of(fastest_of(rows), model, data, None if size is None else size_hw)
+    return Benchmark(tuple(rows), about, use)
 
 
 def _runtimes(runtime: str | Sequence[str] | None) -> list[str]:
@@ -268,12 +263,14 @@ def _rows(
         pixels = read(images.scoring, few, size_hw, Preprocess(record.fit))
         limits = (NMS_THRESHOLD, record.max_detections, record.max_candidates)
         score = accuracy_drop_of(images, reference, record.spec, size_hw, record.fit, say, *limits)
+    expected = measure.found_in(reference, pixels)
     rows: list[Row | None] = [None] * len(forms)
     # OpenVINO's threads slow ncnn's in the same process ten times (autotune_timer.py): it is the last.
     for number in sorted(range(len(forms)), key=lambda number: forms[number].runtime == "openvino"):
         form = forms[number]
         network = form.load() if number else reference
-        boxes, off = measure.differences(reference, network, pixels)
+        given = measure.found_in(network, pixels) if number else expected
+        boxes, off = measure.differences(expected, given, size_hw)
         found: Mapping[str, Any] = {}
         if score is not None:
             found = score(network) if number else score.baseline

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Union
 
+from gluon_yolo.api.evaluation_data import plain
 from gluon_yolo.api.export import checked_thresholds, nms_options
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.request import DataRequest
@@ -126,16 +127,9 @@ def quantize(
     with locked_folder(Path(out)):
         source = load_detector(model, weights, classes, size_hw)
         if isinstance(data, (str, os.PathLike)):
-            asked = DataRequest(
-                data=os.fspath(data),
-                format=data_format,
-                train_split=train_split,
-                val_split=val_split,
-                classes=None if classes is None else os.fspath(classes),
-                only=only,
-                class_map=None if class_map is None else os.fspath(class_map),
-                skip_bad=skip_bad,
-            )
+            where = {"data": data, "format": data_format, "train_split": train_split, "val_split": val_split}
+            names = {"classes": classes, "only": only, "class_map": class_map, "skip_bad": skip_bad}
+            asked = DataRequest(**plain({**where, **names}))
             images, title = open_images(asked, source.net.spec.class_names, amount), os.fspath(data)
         else:
             images, title = images_of(data, amount), "Dataset"

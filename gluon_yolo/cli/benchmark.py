@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from gluon_yolo.cli.calling import flag_of, typed
+from gluon_yolo.cli.flags.data import add_calibrated_data_arguments
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.cli.flags.outputs import saying
-from gluon_yolo.data.registry import SOURCES
 from gluon_yolo.errors import SettingText, UserError
 from gluon_yolo.outputs import check_outputs, write_file
 
@@ -48,16 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write all numbers to this file")
     group = parser.add_argument_group("data")
     data_help = "score on this data, in any format that training reads, or a folder of pictures alone"
-    group.add_argument("--data", metavar="PATH", help=data_help)
-    group.add_argument("--data-format", choices=tuple(SOURCES), help="what PATH is (default: found)")
-    train_help = "split that int8 is calibrated on (default: the data's for training)"
-    group.add_argument("--train-split", metavar="NAMES", help=train_help)
-    score_help = "split to score on (default: the data's for validation or test)"
-    group.add_argument("--val-split", metavar="NAMES", help=score_help)
-    group.add_argument("--classes", metavar="FILE", help="class names, one a line, of data that has none")
+    classes_help = "class names, one a line, of data that has none"
+    add_calibrated_data_arguments(group, data_help, classes_help, required=False)
     map_help = "lines NAME = OTHER NAME, where the data and the model use different names"
     group.add_argument("--class-map", metavar="FILE", help=map_help)
-    group.add_argument("--skip-bad", action="store_true", help="leave out what cannot be used")
     num_help = "pictures to score on at most (default: %(default)s)"
     group.add_argument("--num", type=int, action=Within, least=1, default=500, metavar="N", help=num_help)
 

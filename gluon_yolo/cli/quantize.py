@@ -9,11 +9,10 @@ from pathlib import Path
 
 from gluon_yolo.cli.calling import flag_of, typed
 from gluon_yolo.cli.export import add_nms_arguments
-from gluon_yolo.cli.flags.data import add_class_arguments
+from gluon_yolo.cli.flags.data import add_calibrated_data_arguments, add_class_arguments
 from gluon_yolo.cli.flags.model import add_network_arguments, check_one_model
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.cli.flags.outputs import saying
-from gluon_yolo.data.registry import SOURCES
 
 REPORT = "report.json"
 Written = Mapping[Path, tuple[int, int, int]]
@@ -118,15 +117,9 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags that name the data and the number of images."""
     group = parser.add_argument_group("data")
     data_help = "your data, in any format that training reads; or a folder of pictures without labels"
-    group.add_argument("--data", required=True, metavar="PATH", help=data_help)
-    group.add_argument("--data-format", choices=tuple(SOURCES), help="what PATH is (default: found)")
-    calibrate_help = "split to calibrate on (default: the data's for training)"
-    group.add_argument("--train-split", metavar="NAMES", help=calibrate_help)
-    score_help = "split to score on (default: the data's for validation or test)"
-    group.add_argument("--val-split", metavar="NAMES", help=score_help)
-    group.add_argument("--classes", metavar="FILE", help="class names, one a line, of the data or --network")
+    classes_help = "class names, one a line, of the data or --network"
+    add_calibrated_data_arguments(group, data_help, classes_help, required=True)
     add_class_arguments(group)
-    group.add_argument("--skip-bad", action="store_true", help="leave out what cannot be used")
     num_help = "pictures to calibrate on (default: %(default)s)"
     group.add_argument("--num", type=int, action=Within, least=1, default=200, metavar="N", help=num_help)
     eval_help = "pictures to score on at most (default: %(default)s)"

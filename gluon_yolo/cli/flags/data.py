@@ -83,6 +83,25 @@ def add_class_arguments(group: Any) -> None:
     )
 
 
+def add_calibrated_data_arguments(group: Any, data_help: str, classes_help: str, required: bool) -> None:
+    """Declare the flags of data that a model is calibrated and scored on: ``--data``, its parts and names.
+
+    Args:
+        group: gets them. ``--format`` is free there for the formats of a model.
+        data_help: of ``--data``.
+        classes_help: of ``--classes``.
+        required: whether ``--data`` must be given.
+    """
+    group.add_argument("--data", required=required, metavar="PATH", help=data_help)
+    group.add_argument("--data-format", choices=tuple(SOURCES), help="what PATH is (default: found)")
+    calibrate_help = "split to calibrate on (default: the data's for training)"
+    group.add_argument("--train-split", metavar="NAMES", help=calibrate_help)
+    score_help = "split to score on (default: the data's for validation or test)"
+    group.add_argument("--val-split", metavar="NAMES", help=score_help)
+    group.add_argument("--classes", metavar="FILE", help=classes_help)
+    group.add_argument("--skip-bad", action="store_true", help="leave out what cannot be used")
+
+
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the commands of ``data``: the path of a data set, and its format."""
     parser.add_argument("data", metavar="PATH", help="the data set: a folder or a file")

@@ -52,25 +52,39 @@ def time(forms: Sequence[Form], size_hw: tuple[int, int], threads: int, say: Say
             timer.close()
 
 
+Found = Sequence[Sequence[np.ndarray]]
+"""Boxes and scores, by image."""
+
+
+def found_in(network: Network, images: np.ndarray) -> Found:
+    """Return a form's boxes and scores in each image.
+
+    Args:
+        network: the form.
+        images: (B, h, w, 3) uint8 RGB.
+    """
+    return [[np.asarray(array) for array in network(image[None])] for image in images]
+
+
 def differences(
-    reference: Network, network: Network, images: np.ndarray
+    reference: Found, other: Found, size_hw: tuple[int, int]
 ) -> tuple[float, float] | tuple[None, None]:
     """Return the largest differences between two forms: of boxes in input pixels, and of scores.
 
     Args:
-        reference: the form to compare with. The boxes of its ``BEST`` anchors per image are compared.
-        network: the other form.
-        images: (B, h, w, 3) uint8 RGB.
+        reference: what the form to compare with found. The boxes of its ``BEST`` anchors per image are
+            compared.
+        other: what the other form found.
+        size_hw: height and width of the images.
 
     Returns:
         A pair of None where a graph returns the boxes of its NMS only.
     """
     worst = (0.0, 0.0)
-    for image in images:
-        expected, given = ([np.asarray(array) for array in one(image[None])] for one in (reference, network))
+    for expected, given in zip(reference, other):
         if [array.shape for array in expected] != [array.shape for array in given]:
             return None, None
-        found = largest_differences(expected, given, images.shape[1:3], BEST)
+        found = largest_differences(expected, given, size_hw, BEST)
         worst = (max(worst[0], found[0]), max(worst[1], found[1]))
     return worst
 
