@@ -9,20 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo.exporters.imported_folder import ImportedFolder
 from gluon_yolo.exporters.model_dir import write_folder
-from gluon_yolo.inference.model_record import RUN_RECORD
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.models.build import Architecture
 from gluon_yolo.models.darknet.network import CFG
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.models.summary import summarize
 from gluon_yolo.spec import DetectionSpec
-from gluon_yolo.tables import html_table
 from gluon_yolo.text import counted
 
 
 @dataclasses.dataclass(frozen=True)
-class Imported:
+class Imported(ImportedFolder):
     """A model folder that every command accepts. ``print(imported)`` shows what the command prints.
 
     Args:
@@ -47,11 +46,6 @@ class Imported:
     flops: int
     report: tuple[str, ...]
 
-    @property
-    def record(self) -> Path:
-        """The path of the model's ``model.json``."""
-        return self.folder / RUN_RECORD
-
     def predictor(self, **options: Any) -> Predictor:
         """Load the model, as :meth:`gluon_yolo.Predictor.load` does.
 
@@ -69,16 +63,11 @@ class Imported:
             f"export {place} --out FOLDER",
             f"train --network {network} --weights {place} --data DATA",
         )
-        facts = ", ".join(f"{what} {value}".strip() for what, value in self._facts())
-        lines = [*self.report, f"{self.name}: {facts}"]
-        lines.append(f"the model is in {self.folder}; it was read back, and gives the same. Use it:")
-        return "\n".join([*lines, *(f"  gluon-yolo {use}" for use in uses)])
+        return self.text((f"{what} {value}".strip() for what, value in self._facts()), uses)
 
     def _repr_html_(self) -> str:
         """Return HTML for a notebook: a table with one row for each fact."""
-        rows = [("file", line) for line in self.report]
-        rows += [(what or "size", value) for what, value in self._facts()]
-        return html_table(("", ""), [*rows, ("folder", str(self.folder))], caption=self.name)
+        return self.table((what or "size", value) for what, value in self._facts())
 
     def _facts(self) -> list[tuple[str, str]]:
         """Return the names and values of the network's facts, in the order of the printed line."""

@@ -7,14 +7,13 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo.exporters.imported_folder import ImportedFolder
 from gluon_yolo.inference.face_landmarks import FaceLandmarks
-from gluon_yolo.inference.model_record import RUN_RECORD
 from gluon_yolo.landmarks import LandmarkSpec
-from gluon_yolo.tables import html_table
 
 
 @dataclasses.dataclass(frozen=True)
-class ImportedLandmarks:
+class ImportedLandmarks(ImportedFolder):
     """A model folder of a landmark network. ``print(imported)`` shows what the command prints.
 
     Args:
@@ -33,11 +32,6 @@ class ImportedLandmarks:
     flops: int
     report: tuple[str, ...]
 
-    @property
-    def record(self) -> Path:
-        """The path of the model's ``model.json``."""
-        return self.folder / RUN_RECORD
-
     def predictor(self, **options: Any) -> FaceLandmarks:
         """Load the model, as :meth:`gluon_yolo.FaceLandmarks.load` does.
 
@@ -49,15 +43,12 @@ class ImportedLandmarks:
     def __str__(self) -> str:
         """Return what was read, the network's description, its folder, and how to use it."""
         place = shlex.quote(str(self.folder))
-        lines = [*self.report, f"{self.name}: {', '.join(self._facts())}"]
-        lines.append(f"the model is in {self.folder}; it was read back, and gives the same. Use it:")
         uses = (f"demo --model FACES --landmarks {place} PICTURES", f"export {place} --out FOLDER")
-        return "\n".join([*lines, *(f"  gluon-yolo {use}" for use in uses)])
+        return self.text(self._facts(), uses)
 
     def _repr_html_(self) -> str:
         """Return HTML for a notebook: a table with one row for each fact."""
-        rows = [("file", line) for line in self.report] + [("network", fact) for fact in self._facts()]
-        return html_table(("", ""), [*rows, ("folder", str(self.folder))], caption=self.name)
+        return self.table(("network", fact) for fact in self._facts())
 
     def _facts(self) -> list[str]:
         height, width = self.spec.size_hw

@@ -1,13 +1,16 @@
-"""Networks of every family with random weights that keep the size of maps near one, as in trained ones."""
+"""Networks of every family, with their authors' weights, or with random ones that keep maps near one."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
-from gluon_yolo.models.build import find_architecture
+from gluon_yolo.models.build import Architecture, find_architecture
 from gluon_yolo.models.darknet.network import DarknetNetwork
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import autograd, gluon, mx
+from gluon_yolo.weights.load import load_weights
 from tests.models.darknet import small
 from tests.random_model import random_image
 
@@ -44,6 +47,25 @@ def settled(name: str, class_names=None, seed: int = 0) -> DetectionNetwork:
             scale = 0.5 * np.prod(parameter.shape[1:]) ** -0.5
             parameter.set_data(mx.nd.array(rng.normal(0, scale, parameter.shape)))
     _settle(net, image)
+    return net
+
+
+def trained(name: str, shared_data: Path) -> DetectionNetwork:
+    """Build a darknet network of the shared data, with its weights."""
+    cfg = small.only(shared_data / "darknet" / name, "*.cfg")
+    return _with_weights(find_architecture(str(cfg)), cfg.with_suffix(".weights"))
+
+
+def trained_fastestv2(shared_data: Path) -> DetectionNetwork:
+    """Build Yolo-FastestV2 with its author's weights for COCO."""
+    weights = small.only(shared_data / "fastestv2", "coco*.pth")
+    return _with_weights(find_architecture("yolo_fastestv2_coco"), weights)
+
+
+def _with_weights(known: Architecture, weights: Path) -> DetectionNetwork:
+    net = known.build()
+    net.initialize_weights()
+    load_weights(net, weights)
     return net
 
 

@@ -13,11 +13,9 @@ from gluon_yolo.exporters.api import export  # noqa: E402
 from gluon_yolo.exporters.ir.read_symbol import read_network  # noqa: E402
 from gluon_yolo.exporters.onnx.write import make_model, write_model  # noqa: E402
 from gluon_yolo.inference.runtimes.base import to_boxes  # noqa: E402
-from gluon_yolo.models.build import find_architecture  # noqa: E402
 from gluon_yolo.mxnet_compat import mx  # noqa: E402
-from gluon_yolo.weights.load import load_weights  # noqa: E402
 from tests.exporters.ir.test_read_symbol import MIDDLES  # noqa: E402
-from tests.exporters.networks import ZOO, settled  # noqa: E402
+from tests.exporters.networks import ZOO, settled, trained  # noqa: E402
 from tests.models.darknet import small  # noqa: E402
 from tests.random_model import CLASSES, random_detector, random_image  # noqa: E402
 
@@ -79,11 +77,7 @@ def test_larger_family(name, tmp_path):
 @pytest.mark.parametrize("name", TRAINED)
 def test_trained_darknet(name, tmp_path, shared_data):
     """With squeeze-and-excitation, spatial pyramid pooling, route groups and scale_x_y."""
-    cfg = small.only(shared_data / "darknet" / name, "*.cfg")
-    net = find_architecture(str(cfg)).build()
-    net.initialize_weights()
-    load_weights(net, cfg.with_suffix(".weights"))
-    check(net, tmp_path, (160, 128))
+    check(trained(name, shared_data), tmp_path, (160, 128))
 
 
 @pytest.mark.slow

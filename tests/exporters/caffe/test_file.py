@@ -15,13 +15,10 @@ from gluon_yolo.exporters.caffe.file import make_net, write_model  # noqa: E402
 from gluon_yolo.exporters.ir.graph import Builder, InferenceGraph  # noqa: E402
 from gluon_yolo.exporters.ir.read_symbol import read_network  # noqa: E402
 from gluon_yolo.inference.runtimes.registry import RUNTIMES  # noqa: E402
-from gluon_yolo.models.build import find_architecture  # noqa: E402
 from gluon_yolo.mxnet_compat import mx  # noqa: E402
-from gluon_yolo.weights.load import load_weights  # noqa: E402
 from tests import caffe_network  # noqa: E402
 from tests.exporters.caffe import judges  # noqa: E402
-from tests.exporters.networks import ZOO, settled  # noqa: E402
-from tests.models.darknet import small  # noqa: E402
+from tests.exporters.networks import ZOO, settled, trained  # noqa: E402
 from tests.random_model import CLASSES, random_detector, random_image  # noqa: E402
 
 SIZE_HW = (96, 128)
@@ -152,11 +149,7 @@ def test_small_network(tmp_path):
 )
 def test_trained_darknet(name, tmp_path, shared_data):
     """With squeeze-and-excitation, spatial pyramid pooling and route groups."""
-    cfg = small.only(shared_data / "darknet" / name, "*.cfg")
-    net = find_architecture(str(cfg)).build()
-    net.initialize_weights()
-    load_weights(net, cfg.with_suffix(".weights"))
-    check(net, tmp_path, (160, 128))
+    check(trained(name, shared_data), tmp_path, (160, 128))
 
 
 @pytest.mark.slow

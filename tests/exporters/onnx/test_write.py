@@ -16,12 +16,10 @@ from gluon_yolo.exporters.onnx.write import CUTS, make_model, write_model  # noq
 from gluon_yolo.exporters.request import NMSOptions  # noqa: E402
 from gluon_yolo.inference.model_record import ExportedFormat, ModelRecord  # noqa: E402
 from gluon_yolo.inference.runtimes.onnxruntime import load  # noqa: E402
-from gluon_yolo.models.build import find_architecture  # noqa: E402
 from gluon_yolo.models.decode import Detect  # noqa: E402
 from gluon_yolo.mxnet_compat import mx  # noqa: E402
-from gluon_yolo.weights.load import load_weights  # noqa: E402
 from tests.exporters.ir.test_read_symbol import MIDDLES  # noqa: E402
-from tests.exporters.networks import ZOO, settled  # noqa: E402
+from tests.exporters.networks import ZOO, settled, trained, trained_fastestv2  # noqa: E402
 from tests.models.darknet import small  # noqa: E402
 from tests.random_model import CLASSES, random_detector, random_image  # noqa: E402
 
@@ -62,11 +60,7 @@ def test_larger_family(name, tmp_path):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_trained_darknet(name, tmp_path, shared_data):
-    cfg = small.only(shared_data / "darknet" / name, "*.cfg")
-    net = find_architecture(str(cfg)).build()
-    net.initialize_weights()
-    load_weights(net, cfg.with_suffix(".weights"))
-    check(net, tmp_path, (1, 160, 128), (2, 128, 224))
+    check(trained(name, shared_data), tmp_path, (1, 160, 128), (2, 128, 224))
 
 
 @pytest.mark.slow
@@ -76,10 +70,7 @@ def test_every_cfg(tmp_path, shared_data):
 
 
 def test_trained_fastestv2(tmp_path, shared_data):
-    net = find_architecture("yolo_fastestv2_coco").build()
-    net.initialize_weights()
-    load_weights(net, small.only(shared_data / "fastestv2", "coco*.pth"))
-    check(net, tmp_path, (1, 352, 352), (2, 96, 160))
+    check(trained_fastestv2(shared_data), tmp_path, (1, 352, 352), (2, 96, 160))
 
 
 @pytest.mark.parametrize("middle", MIDDLES)

@@ -12,11 +12,9 @@ from gluon_yolo.exporters.ir.read_symbol import read_network  # noqa: E402
 from gluon_yolo.exporters.tflite.write import cut_graph, make_file  # noqa: E402
 from gluon_yolo.inference.runtimes.fixed_shape import FixedShape  # noqa: E402
 from gluon_yolo.inference.runtimes.tflite import TFLiteRuntime  # noqa: E402
-from gluon_yolo.models.build import find_architecture  # noqa: E402
 from gluon_yolo.mxnet_compat import mx  # noqa: E402
-from gluon_yolo.weights.load import load_weights  # noqa: E402
 from tests.exporters.ir.test_read_symbol import MIDDLES  # noqa: E402
-from tests.exporters.networks import settled  # noqa: E402
+from tests.exporters.networks import settled, trained, trained_fastestv2  # noqa: E402
 from tests.exporters.tflite import litert  # noqa: E402
 from tests.inference.several_threads import images  # noqa: E402
 from tests.models.darknet import small  # noqa: E402
@@ -64,11 +62,7 @@ def test_no_transposition_between_layers(name, tmp_path):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_trained_darknet(name, tmp_path, shared_data):
-    cfg = small.only(shared_data / "darknet" / name, "*.cfg")
-    net = find_architecture(str(cfg)).build()
-    net.initialize_weights()
-    load_weights(net, cfg.with_suffix(".weights"))
-    check(net, tmp_path, (1, 160, 128))
+    check(trained(name, shared_data), tmp_path, (1, 160, 128))
 
 
 @pytest.mark.slow
@@ -78,10 +72,7 @@ def test_every_cfg(tmp_path, shared_data):
 
 
 def test_trained_fastestv2(tmp_path, shared_data):
-    net = find_architecture("yolo_fastestv2_coco").build()
-    net.initialize_weights()
-    load_weights(net, small.only(shared_data / "fastestv2", "coco*.pth"))
-    check(net, tmp_path, (1, 352, 352))
+    check(trained_fastestv2(shared_data), tmp_path, (1, 352, 352))
 
 
 @pytest.mark.parametrize(

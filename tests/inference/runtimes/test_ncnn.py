@@ -16,11 +16,9 @@ from gluon_yolo.exporters.verify import Bound, compare  # noqa: E402
 from gluon_yolo.inference.model_record import ExportedFormat, ModelRecord  # noqa: E402
 from gluon_yolo.inference.predictor import Predictor  # noqa: E402
 from gluon_yolo.inference.runtimes.ncnn import NcnnRuntime, load  # noqa: E402
-from gluon_yolo.models.build import find_architecture
-from gluon_yolo.weights.load import load_weights  # noqa: E402
 from tests.child import python  # noqa: E402
 from tests.exporters.ir.test_read_symbol import MIDDLES, raw_maps  # noqa: E402
-from tests.exporters.networks import ZOO, settled  # noqa: E402
+from tests.exporters.networks import ZOO, settled, trained, trained_fastestv2  # noqa: E402
 from tests.inference.several_threads import assert_threads_agree, images
 from tests.models.darknet import small  # noqa: E402
 from tests.random_model import CLASSES, random_detector, random_image  # noqa: E402
@@ -78,18 +76,11 @@ def photos(shared_data):
 
 @pytest.mark.parametrize("name", DARKNET)
 def test_trained_darknet(name, tmp_path, shared_data):
-    cfg = small.only(shared_data / "darknet" / name, "*.cfg")
-    net = find_architecture(str(cfg)).build()
-    net.initialize_weights()
-    load_weights(net, cfg.with_suffix(".weights"))
-    check(net, tmp_path, TRAINED, photos(shared_data))
+    check(trained(name, shared_data), tmp_path, TRAINED, photos(shared_data))
 
 
 def test_trained_fastestv2(tmp_path, shared_data):
-    net = find_architecture("yolo_fastestv2_coco").build()
-    net.initialize_weights()
-    load_weights(net, small.only(shared_data / "fastestv2", "coco*.pth"))
-    check(net, tmp_path, TRAINED, photos(shared_data))
+    check(trained_fastestv2(shared_data), tmp_path, TRAINED, photos(shared_data))
 
 
 @pytest.mark.parametrize("middle", MIDDLES)
