@@ -2,21 +2,24 @@
 
 A plan names its trainings. Each of the data sets, BCCD and raccoon, has two divisions. `choose` is a part of
 the training images: it never sees the images that a plan reports on, and options are chosen by it alone.
-`report` is what docs/training.md shows: BCCD trainval to test; raccoon divided 160 / 40 by `data split --seed
-0`. Only the last epoch is validated, so that no epoch is selected by the images that judge.
+`report` judges: BCCD trainval to test; raccoon divided 160 / 40 by `data split --seed 0`. Only the last epoch
+is validated, so that no epoch is selected by the images that judge. docs/few_images.md has the tables.
 
-Each training is a process of its own, as a user starts it. Its numbers are kept in OUT/results.jsonl, and a
-second start goes on where the first one ended, in the middle of a training too.
+Each training is a process of its own, as a user starts it. Its numbers are kept in ablation.jsonl beside this
+file, so a second start does what is missing, on any machine. In the same OUT it goes on in the middle of a
+training too.
 
     python benchmarks/ablation.py PLAN [--out DIR] [--data DIR] [--seeds 1,2,3] [--only NAME,NAME]
-        [--sets bccd,raccoon] [--threads N]
-    python benchmarks/ablation.py PLAN --out DIR --table
+        [--sets bccd,raccoon] [--threads N] [--results FILE]
+    python benchmarks/ablation.py PLAN --table
+    python benchmarks/ablation.py page
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import glob
 import json
 import os
 import re
@@ -25,17 +28,20 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import page_tables
 from alive import alive
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
 SCORES = ("VOC07_mAP50", "AP", "AP50")
 SETS = ("bccd", "raccoon")
+KEPT = Path(__file__).with_suffix(".jsonl")
+PAGE = ROOT / "docs" / "few_images.md"
 
 
 class Case(NamedTuple):
@@ -66,9 +72,8 @@ NANO = (
 FASTESTV2 = (
     "--network fastestv2 --pretrained-base {data}/fastestv2/backbone.pth --recipe small-data --anchors auto"
 )
-SMALL = f"{FASTEST} --data-shape 224 --epochs 20"
-RATE = "--lr 0.003"  # the best of the plan `rates`, on both sets
-TINY = "--network mobilenet0_25 --recipe small-data --pretrained-base no --data-shape 224 --epochs 20"
+SMALL = f"{FASTEST} --data-shape 224 --epochs 20 --lr 0.003"
+TINY = "--network mobilenet0_25 --recipe small-data --pretrained-base no"
 SCRATCH = "--recipe small-data --pretrained-base no"
 V1 = (
     "--network mobilenet1_0 --pretrained-base {data}/imagenet/mobilenetv1_100.safetensors --recipe small-data"
@@ -78,99 +83,117 @@ V2 = (
     "--recipe small-data"
 )
 EMA = "--ema --ema-decay 0.99 --ema-ramp-up 100"
+OPTIONS = [
+    Case("none", ""),
+    Case("rate 0.0015", "--lr 0.0015"),
+    Case("rate 0.006", "--lr 0.006"),
+    Case("AdamW", "--optimizer adamw --lr 0.002 --wd 0.05"),
+    Case("clipped at 100", "--clip-grad-norm 100"),
+    Case("EMA", EMA),
+    Case("overlap", "--assigner overlap"),
+    Case("neighbours", "--assigner neighbours --lr 0.0015"),
+    Case("dynamic", "--assigner dynamic"),
+    Case("cut-out", "--augment light,cutout"),
+    Case("mosaic", "--augment mosaic,light"),
+    Case("mosaic closed", "--augment mosaic,light --no-mosaic-epochs 5"),
+    Case("class balance", "--class-balance 0.5"),
+    Case("accumulate 4", "--accumulate 4 --lr 0.006"),
+]
 PLANS = {
-    "rates": Plan(
-        "the rate after warm-up, alone and with a limit to the gradient",
-        "choose",
-        SMALL,
-        [
-            Case("0.0015", ""),
-            Case("0.003", "--lr 0.003"),
-            Case("0.006", "--lr 0.006"),
-            Case("0.003 clipped", "--lr 0.003 --clip-grad-norm 100"),
-            Case("AdamW 0.001", "--optimizer adamw --lr 0.001 --wd 0.05"),
-            Case("AdamW 0.002", "--optimizer adamw --lr 0.002 --wd 0.05"),
-        ],
-    ),
-    "alone": Plan(
-        "each option alone, on a small network",
-        "choose",
-        f"{SMALL} {RATE}",
-        [
-            Case("none", ""),
-            Case("EMA", EMA),
-            Case("EMA long", "--ema --ema-decay 0.998 --ema-ramp-up 100"),
-            Case("neighbours", "--assigner neighbours"),
-            Case("overlap", "--assigner overlap"),
-            Case("dynamic", "--assigner dynamic"),
-            Case("neighbours half rate", "--assigner neighbours --lr 0.0015"),
-            Case("CIoU", "--box-loss ciou"),
-            Case("cut-out", "--augment light,cutout"),
-            Case("mosaic", "--augment mosaic,light"),
-            Case("mosaic closed", "--augment mosaic,light --no-mosaic-epochs 5"),
-            Case("class balance", "--class-balance 0.5"),
-            Case("accumulate 4", "--accumulate 4 --lr 0.006"),
-        ],
-    ),
-    "SPP": Plan(
+    "alone": Plan("each option alone, on a small network", "choose", SMALL, OPTIONS),
+    "spp": Plan(
         "an SPP in the neck of a network of the zoo, from scratch",
         "choose",
-        TINY,
+        f"{TINY} --data-shape 224 --epochs 20 --lr 0.003",
         [Case("none", ""), Case("SPP", "--spp")],
     ),
-    "bars": Plan(
-        "30 epochs at 320: the recipes, from scratch and from ImageNet's weights",
+    "large": Plan(
+        "what MobileNet1.0 gains from, from ImageNet's weights",
+        "choose",
+        f"{V1} --data-shape 224 --epochs 20 --engine torch --precision bfloat16",
+        [
+            Case("rate 0.0015", ""),
+            Case("rate 0.003", "--lr 0.003"),
+            Case("overlap", "--assigner overlap"),
+            Case("overlap, EMA", f"--assigner overlap {EMA}"),
+        ],
+    ),
+    "imagenet": Plan(
+        "30 epochs at 320: from scratch and from ImageNet's weights",
         "report",
         "--epochs 30",
         [
-            Case("MobileNet1.0 scratch", f"--network mobilenet1_0 {SCRATCH}"),
-            Case("MobileNetV2 scratch", f"--network mobilenetv2_1_0 {SCRATCH}"),
-            Case("MobileNet1.0 ImageNet", V1),
-            Case("MobileNetV2 ImageNet", V2),
+            Case("MobileNet1.0, scratch", f"--network mobilenet1_0 {SCRATCH}"),
+            Case("MobileNetV2, scratch", f"--network mobilenetv2_1_0 {SCRATCH}"),
+            Case("MobileNet1.0, ImageNet", V1),
+            Case("MobileNetV2, ImageNet", V2),
+            Case("MobileNet1.0, ImageNet, overlap", f"{V1} --assigner overlap"),
+            Case("MobileNetV2, ImageNet, overlap", f"{V2} --assigner overlap"),
         ],
         ("raccoon",),
     ),
-    "bccd": Plan(
-        "30 epochs at 320 on BCCD: the recipes, from published weights",
+    "published": Plan(
+        "30 epochs at 320: from published weights",
         "report",
         "--epochs 30 --augment overhead --anchors auto",
         [
-            Case("MobileNet1.0", V1),
-            Case("Nano", NANO),
-            Case("Fastest", FASTEST),
-            Case("FastestV2", FASTESTV2),
+            Case("MobileNet1.0", f"{V1} --assigner overlap"),
+            Case("Nano", f"{NANO} --assigner overlap --lr 0.003"),
+            Case("Fastest", f"{FASTEST} --assigner overlap --lr 0.003"),
+            Case("FastestV2", f"{FASTESTV2} --lr 0.003"),
         ],
         ("bccd",),
+    ),
+    "taught": Plan(
+        "30 epochs at 320: a teacher, MobileNet1.0 of the plan `imagenet` with the same seed",
+        "report",
+        f"{TINY} --epochs 30",
+        [
+            Case("no teacher", ""),
+            Case("a teacher", "--teacher {out}/runs/imagenet/{set}/MobileNet1.0-ImageNet-overlap-1/*-1"),
+        ],
+        ("raccoon",),
     ),
 }
 
 
 def main() -> int:
-    """Run what a plan lacks, and print its table."""
+    """Run what a plan lacks, and print its table; or write the page."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("plan", choices=PLANS, help="; ".join(f"{k}: {v.purpose}" for k, v in PLANS.items()))
+    purposes = "; ".join(f"{name}: {plan.purpose}" for name, plan in PLANS.items())
+    parser.add_argument("plan", choices=[*PLANS, "page"], help=purposes)
     parser.add_argument(
-        "--out", default="runs/ablation", metavar="DIR", help="data, runs and results (default: %(default)s)"
+        "--out", default="runs/ablation", metavar="DIR", help="data and runs (default: %(default)s)"
     )
+    parser.add_argument("--results", default=str(KEPT), metavar="FILE", help="(default: %(default)s)")
     parser.add_argument("--data", default=str(DATA), metavar="DIR", help="with bccd/ and raccoon/")
     parser.add_argument("--seeds", default="1,2,3", metavar="N,N", help="(default: %(default)s)")
-    parser.add_argument("--only", metavar="NAME,NAME", help="only these cases")
+    parser.add_argument("--only", metavar="NAME/NAME", help="only these cases, with / between")
     parser.add_argument("--sets", metavar="NAME,NAME", help="only these data sets")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="(default: %(default)s)")
     parser.add_argument("--table", action="store_true", help="print what is there, and train nothing")
     args = parser.parse_args()
+    if args.plan == "page":
+        PAGE.write_text(
+            with_tables(PAGE.read_text(encoding="utf-8"), kept(Path(args.results))), encoding="utf-8"
+        )
+        print(f"the tables are in {PAGE}")
+        return 0
     plan, out = PLANS[args.plan], Path(args.out).resolve()
-    cases = [case for case in plan.cases if not args.only or case.name in args.only.split(",")]
-    sets = args.sets.split(",") if args.sets else plan.sets
+    names = args.only.split("/") if args.only else [case.name for case in plan.cases]
+    unknown = set(names) - {case.name for case in plan.cases}
+    if unknown:
+        parser.error(f"--only: {args.plan} has no {', '.join(sorted(unknown))}")
     if not args.table:
         make_data(Path(args.data), out / "data")
         for seed in map(int, args.seeds.split(",")):
-            for case in cases:
-                for data_set in sets:
-                    train(args.plan, plan, case, data_set, seed, out, args.threads)
-    print_table(args.plan, plan, results(out))
+            for case in plan.cases:
+                for data_set in args.sets.split(",") if args.sets else plan.sets:
+                    if case.name in names:
+                        train(args.plan, case, data_set, seed, out, args)
+    print(page_tables.table(rows(args.plan, kept(Path(args.results)))))
     return 0
 
 
@@ -202,10 +225,11 @@ def places(division: str, data_set: str, out: Path) -> list[str]:
     return ["--data", str(out / "data" / ("raccoon" if division == "report" else "raccoon-choose"))]
 
 
-def train(plan_name: str, plan: Plan, case: Case, data_set: str, seed: int, out: Path, threads: int) -> None:
+def train(plan_name: str, case: Case, data_set: str, seed: int, out: Path, args: argparse.Namespace) -> None:
     """Train one of a plan's trainings, if its result is not there yet."""
+    plan, results = PLANS[plan_name], Path(args.results)
     key = {"plan": plan_name, "case": case.name, "set": data_set, "seed": seed}
-    if any(all(found[name] == value for name, value in key.items()) for found in results(out)):
+    if any(all(found[name] == value for name, value in key.items()) for found in kept(results)):
         return
     place = out / "runs" / plan_name / data_set / re.sub(r"[^\w.]+", "-", f"{case.name}-{seed}")
     started = next(iter(place.glob("*/weights/last/state.json")), None)
@@ -215,17 +239,18 @@ def train(plan_name: str, plan: Plan, case: Case, data_set: str, seed: int, out:
         shutil.rmtree(place, ignore_errors=True)
         words = [*places(plan.division, data_set, out), "--gpus", ""]
         words += ["--seed", str(seed), "--save-interval", "0", "--val-interval", "1000000"]
-        given = f"{plan.flags} {case.flags}".format(data=DATA, runs=out / "runs", set=data_set, seed=seed)
-        words += ["--save-prefix", f"{place}/", *shlex.split(given)]
+        given = f"{plan.flags} {case.flags}".format(data=args.data, out=out, set=data_set)
+        given_words = [glob.glob(word)[0] if "*" in word else word for word in shlex.split(given)]
+        words += ["--save-prefix", f"{place}/", *given_words]
     start = time.perf_counter()
-    gluon_yolo("train", *words, threads=threads)
+    gluon_yolo("train", *words, threads=args.threads)
     (metrics,) = place.glob("*/metrics.csv")
     with metrics.open() as file:
-        rows = list(csv.DictReader(file))
-    numbers = {name: float(rows[-1][name]) for name in SCORES}
-    result = {**key, "flags": case.flags, **numbers, "steps_s": sum(float(row["seconds"]) for row in rows)}
+        epochs = list(csv.DictReader(file))
+    numbers = {name: float(epochs[-1][name]) for name in SCORES}
+    result = {**key, "flags": case.flags, **numbers, "steps_s": sum(float(row["seconds"]) for row in epochs)}
     result["whole_s"] = time.perf_counter() - start
-    with (out / "results.jsonl").open("a") as file:
+    with results.open("a") as file:
         print(json.dumps(result), file=file)
     scores = "  ".join(f"{name} {value:.4f}" for name, value in numbers.items())
     print(f"{plan_name}: {data_set}, {case.name}, seed {seed}: {scores}", flush=True)
@@ -240,32 +265,40 @@ def gluon_yolo(*words: str, threads: int = 2) -> None:
         raise SystemExit(f"{shlex.join(command)}\n{done.stderr[-2000:]}")
 
 
-def results(out: Path) -> list[dict]:
+def kept(file: Path) -> list[dict]:
     """Return all results that are there."""
-    file = out / "results.jsonl"
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def print_table(plan_name: str, plan: Plan, found: Sequence[dict]) -> None:
-    """Print each case's mean and spread (sample standard deviation) over its seeds."""
-    print(f"{plan_name}: {plan.purpose}. {plan.flags}; {plan.division}")
-    print("| option | data | " + " | ".join(SCORES) + " | seeds | steps s |")
-    print("|---|---|" + "---|" * (len(SCORES) + 2))
-    for case, data_set, rows in lines(plan_name, plan, found):
-        values = np.array([[row[name] for name in SCORES] for row in rows])
-        spread = values.std(axis=0, ddof=1) if len(rows) > 1 else np.full(len(SCORES), np.nan)
-        cells = [f"{mean:.3f} ± {wide:.3f}" for mean, wide in zip(values.mean(axis=0), spread)]
-        seconds = np.mean([row["steps_s"] for row in rows])
-        print(f"| {case.name} | {data_set} | {' | '.join(cells)} | {len(rows)} | {seconds:.0f} |")
+def with_tables(page: str, found: Sequence[dict]) -> str:
+    """Return the page with its tables, one for each plan that it shows, written anew."""
+    return page_tables.with_tables(
+        page, {name: rows(name, found) for name in PLANS}, "benchmarks/ablation.py"
+    )
 
 
-def lines(plan_name: str, plan: Plan, found: Sequence[dict]) -> Iterator[tuple[Case, str, list[dict]]]:
-    """Yield the lines of a plan's table that have a result."""
+def rows(plan_name: str, found: Sequence[dict]) -> list[list[str]]:
+    """Return a plan's table: mean and spread (sample standard deviation) over the seeds of each case."""
+    plan = PLANS[plan_name]
+    titles = [f"{data_set}, {name}" for data_set in plan.sets for name in ("VOC07 mAP", "AP")]
+    cells = [["option", *titles, "seeds"]]
     for case in plan.cases:
-        for data_set in SETS:
-            rows = [r for r in found if (r["plan"], r["case"], r["set"]) == (plan_name, case.name, data_set)]
-            if rows:
-                yield case, data_set, rows
+        row, seeds = [case.name], []
+        for data_set in plan.sets:
+            there = [r for r in found if (r["plan"], r["case"], r["set"]) == (plan_name, case.name, data_set)]
+            row += [spread([one[name] for one in there]) for name in ("VOC07_mAP50", "AP")]
+            seeds.append(len(there))
+        if any(seeds):
+            cells.append([*row, " and ".join(map(str, dict.fromkeys(seeds)))])
+    return cells
+
+
+def spread(values: Sequence[float]) -> str:
+    """Return mean and sample standard deviation in percent; of one value, the value."""
+    if not values:
+        return "-"
+    wide = f" ± {100 * np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
+    return f"{100 * np.mean(values):.1f}{wide}"
 
 
 if __name__ == "__main__":

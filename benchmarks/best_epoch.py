@@ -37,7 +37,7 @@ from gluon_yolo.inference.predictor import Predictor  # noqa: E402
 from gluon_yolo.models.build import find_architecture  # noqa: E402
 from gluon_yolo.mxnet_compat import mx  # noqa: E402
 from gluon_yolo.training.lr_schedule import Schedule  # noqa: E402
-from gluon_yolo.training.step import TrainStep  # noqa: E402
+from gluon_yolo.training.mxnet_engine.step import TrainStep  # noqa: E402
 from gluon_yolo.weights.load import load_weights  # noqa: E402
 
 SETS = {"raccoon": "raccoon", "bccd": "bccd/BCCD"}

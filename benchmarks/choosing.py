@@ -19,10 +19,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import page_tables
+
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
 PAGE, KEPT = ROOT / "docs" / "choosing.md", Path(__file__).with_suffix(".json")
-MARK = "<!-- {}: written by benchmarks/choosing.py -->"
 MOBILENETV2_YOLOV3 = "https://github.com/dog-qiuqiu/MobileNetv2-YOLOV3"
 YOLO_FASTEST = "https://github.com/dog-qiuqiu/Yolo-Fastest"
 YOLO_FASTESTV2 = "https://github.com/dog-qiuqiu/Yolo-FastestV2"
@@ -236,12 +237,8 @@ def measure(choice: Choice, data: Path) -> dict[str, Any]:
 
 def with_tables(page: str, kept: dict[str, Any]) -> str:
     """Return the page with its tables written anew."""
-    for name, rows in (("family", family(kept)), ("runtimes", runtimes(kept))):
-        begin, end = MARK.format(name), MARK.format(f"end of {name}")
-        before, _, rest = page.partition(begin)
-        _, _, behind = rest.partition(end)
-        page = f"{before}{begin}\n\n{table(rows)}\n\n{end}{behind}"
-    return page
+    tables = {"family": family(kept), "runtimes": runtimes(kept)}
+    return page_tables.with_tables(page, tables, "benchmarks/choosing.py")
 
 
 def family(kept: dict[str, Any]) -> list[list[str]]:
@@ -272,12 +269,6 @@ def runtimes(kept: dict[str, Any]) -> list[list[str]]:
         ]
         cells.append([f"{choice.name}, {choice.size}", *times])
     return cells
-
-
-def table(rows: list[list[str]]) -> str:
-    """Return rows as a Markdown table."""
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
 
 
 def shown(milliseconds: float) -> str:

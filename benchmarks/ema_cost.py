@@ -80,16 +80,16 @@ def sides(args: argparse.Namespace, name: str) -> tuple[Step, Step]:
 def by_mxnet(net: Any, decay: Any) -> tuple[Any, Any]:
     """Return mxnet's engine and an average of its weights."""
     from gluon_yolo.mxnet_compat import mx
-    from gluon_yolo.training.mxnet_average import MXNetAverage
-    from gluon_yolo.training.step import TrainStep
+    from gluon_yolo.training.mxnet_engine.average import MXNetAverage
+    from gluon_yolo.training.mxnet_engine.step import TrainStep
 
     return TrainStep(net, [mx.cpu()], MOMENTUM, WEIGHT_DECAY), MXNetAverage(net, decay)
 
 
 def by_torch(net: Any, decay: Any) -> tuple[Any, Any]:
     """Return torch's engine and an average of its weights."""
-    from gluon_yolo.training.torch_average import TorchAverage
-    from gluon_yolo.training.torch_step import TorchStep
+    from gluon_yolo.training.torch_engine.average import TorchAverage
+    from gluon_yolo.training.torch_engine.step import TorchStep
 
     engine = TorchStep(net, "cpu", MOMENTUM, WEIGHT_DECAY)
     return engine, TorchAverage(net, engine.module, decay)

@@ -21,7 +21,7 @@ from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.system import memory
 from gluon_yolo.torch_compat import torch
 from gluon_yolo.training.config import TrainConfig
-from gluon_yolo.training.torch_step import TorchStep
+from gluon_yolo.training.torch_engine.step import TorchStep
 from tests.judged_networks import make_batch
 
 ENOUGH = 0.9  # of the synthetic rate, from a data set

@@ -45,8 +45,8 @@ from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.models.layers import hold_statistics
 from gluon_yolo.system.cpu import physical_cores
 from gluon_yolo.torch_compat import torch
-from gluon_yolo.training.torch_precision import check_precision
-from gluon_yolo.training.torch_step import TorchStep
+from gluon_yolo.training.torch_engine.precision import check_precision
+from gluon_yolo.training.torch_engine.step import TorchStep
 from tests.float64 import difference
 from tests.judged_networks import batch_norms, drawn, make_batch
 

@@ -140,7 +140,7 @@ def _step(
 ) -> Any:
     """Return a step on a new network, or one that goes on with a network and a trainer."""
     from gluon_yolo.models import zoo
-    from gluon_yolo.training.torch_step import TorchStep
+    from gluon_yolo.training.torch_engine.step import TorchStep
 
     if net is None:
         net = zoo.build(network, CLASSES, norm="sync")

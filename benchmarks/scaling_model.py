@@ -250,7 +250,7 @@ def count(network: str, size: int, images: int, timed: bool) -> tuple[tuple[floa
     from gluon_yolo.data.loading.collate import Batch
     from gluon_yolo.models import zoo
     from gluon_yolo.pytorch.batch_norm import batch_norms
-    from gluon_yolo.training.torch_step import TorchStep
+    from gluon_yolo.training.torch_engine.step import TorchStep
 
     net = (
         zoo.build(network, norm="sync")

@@ -116,7 +116,7 @@ def measure(case: dict[str, Any], steps: int, engine: str) -> int:
     from gluon_yolo.mxnet_compat import mx, nd
     from gluon_yolo.system import memory
     from gluon_yolo.training.memory_estimate import TrainMemory
-    from gluon_yolo.training.step import TrainStep
+    from gluon_yolo.training.mxnet_engine.step import TrainStep
 
     name, sides = case["network"], case["sides"]
     known = find_architecture(str(CFGS / name) if name.endswith(".cfg") else name)
@@ -127,7 +127,7 @@ def measure(case: dict[str, Any], steps: int, engine: str) -> int:
     sizes = [(side, side) for side in sides]
     estimate = TrainMemory(net, sizes[0], len(contexts), OBJECTS).at(sizes).of(case["batch"])
     if engine == "torch":
-        from gluon_yolo.training.torch_step import TorchStep as make
+        from gluon_yolo.training.torch_engine.step import TorchStep as make
 
         nd.waitall()
         held = memory.resident()  # the engine's own copies of the weights count

@@ -82,7 +82,7 @@ def timed(args: argparse.Namespace, net: Any, engine: Any) -> Step:
 def by_mxnet(args: argparse.Namespace) -> Step:
     """Return the step of mxnet's engine."""
     from gluon_yolo.mxnet_compat import mx
-    from gluon_yolo.training.step import TrainStep
+    from gluon_yolo.training.mxnet_engine.step import TrainStep
 
     net = build(args.network)
     net.initialize_weights(seed=0)
@@ -93,7 +93,7 @@ def by_mxnet(args: argparse.Namespace) -> Step:
 def by_slow_kernels(args: argparse.Namespace) -> Step:
     """Return the step of mxnet's engine with the kernels that it would take by itself."""
     from gluon_yolo.models.darknet import blocks
-    from gluon_yolo.training import step
+    from gluon_yolo.training.mxnet_engine import step
 
     step.without_mixed_blocks = lambda symbol, shapes: symbol  # type: ignore[assignment]
     step.use_fast_kernels = lambda trainer: None
@@ -103,7 +103,7 @@ def by_slow_kernels(args: argparse.Namespace) -> Step:
 
 def by_torch(args: argparse.Namespace) -> Step:
     """Return the step of torch's engine."""
-    from gluon_yolo.training.torch_step import TorchStep
+    from gluon_yolo.training.torch_engine.step import TorchStep
 
     net = build(args.network)
     net.initialize_weights(seed=0)

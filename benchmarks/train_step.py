@@ -4,7 +4,7 @@ A step is targets, network, losses, gradients and update. Each side runs in a pr
 turns, a step at a time, so that other load on the machine affects all of them. GluonCV's side is that of its
 training script: targets by YOLOV3PrefetchTargetGenerator (which its data workers run on the same cores),
 hybridized network with its losses. "mxnet, slow kernels" is this package without what keeps oneDNN and SGD
-from slow kernels (graph/cpu_layouts.py, the pools of models/darknet/blocks.py, training/mxnet_sgd.py).
+from slow kernels (graph/cpu_layouts.py, the pools of models/darknet/blocks.py, training/mxnet_engine/sgd.py).
 
 The last column is the time of a side over that of mxnet's engine, the median over the rounds: above 1, mxnet
 is faster. Where the memory does not hold all sides at once, each is measured beside mxnet alone.

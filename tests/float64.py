@@ -107,7 +107,7 @@ def block_values(
         inputs: its arrays.
         dtype: of the computation.
         parameters: to set first, by structural name; None keeps the block's own.
-        hybridize: whether to plan the graph, as :class:`gluon_yolo.training.step.TrainStep` does.
+        hybridize: whether to plan the graph, as a training step of mxnet does.
         gradients: whether to return gradients, of a random weighted sum of all outputs.
         seed: of the weights of that sum.
     """

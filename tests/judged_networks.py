@@ -20,7 +20,7 @@ from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.models.layers import hold_statistics
 from gluon_yolo.mxnet_compat import autograd, gluon, mx, nd
 from gluon_yolo.spec import DetectionSpec
-from gluon_yolo.training.step import TrainStep
+from gluon_yolo.training.mxnet_engine.step import TrainStep
 from gluon_yolo.weights.load import load_weights
 from tests.float64 import Difference, difference, in_float64, network_gradients
 
@@ -174,7 +174,7 @@ def held_to_float64(
         sizes_hw: of the batches that one graph gets, in order.
 
     Returns:
-        For each batch the planned graph as in :class:`gluon_yolo.training.step.TrainStep`, and plain float32.
+        For each batch the planned graph as in a training step of mxnet, and plain float32.
         The distance that both have in common is rounding.
     """
     found, own = find(name, data)

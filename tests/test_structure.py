@@ -168,14 +168,7 @@ def test_only_torch_compat_imports_torch(path):
 
 # Imported only where an engine or a runtime was chosen.
 TORCH_TOO = (
-    *("torch_compat", "pytorch", "inference.runtimes.torch"),
-    *(
-        f"training.torch_{name}"
-        for name in (
-            *("adamw", "average", "gradients", "memory", "precision", "recording", "sgd", "state", "step"),
-            "teacher",
-        )
-    ),
+    *("torch_compat", "pytorch", "inference.runtimes.torch", "training.torch_engine"),
     *(
         f"training.processes.{name}"
         for name in ("agent", "checkpoint", "launch", "many", "membership", "store", "watch", "worker")

@@ -28,7 +28,7 @@ class Engine(Protocol):
     An engine may keep weights, statistics and velocities outside the Gluon network: in another program, on
     another device. :meth:`to_net` brings them into the network and into ``trainer``, in gluon's form, which
     the checkpoint saves. So each engine resumes the runs of the others.
-    :class:`gluon_yolo.training.step.TrainStep` is mxnet's engine.
+    :class:`gluon_yolo.training.mxnet_engine.step.TrainStep` is mxnet's engine.
     """
 
     @property

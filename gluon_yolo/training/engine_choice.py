@@ -17,10 +17,10 @@ from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.config_check import refuse_for_mxnet
 from gluon_yolo.training.data_parallel import gpu_indices
 from gluon_yolo.training.engine import Engine
+from gluon_yolo.training.mxnet_engine.step import TrainStep
 from gluon_yolo.training.prepare import devices_of
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.processes.member import Member
-from gluon_yolo.training.step import TrainStep
 from gluon_yolo.training.teacher import Teacher
 from gluon_yolo.training.weight_average import Decay
 
@@ -129,7 +129,7 @@ def make_engine(
             max_norm=config.clip_grad_norm,
             optimizer=config.optimizer,
         )
-    from gluon_yolo.training.torch_step import TorchStep
+    from gluon_yolo.training.torch_engine.step import TorchStep
 
     return TorchStep(
         net,
@@ -152,7 +152,7 @@ def _torch(args: Mapping[str, Any], line: str | SettingText, member: Member | No
 
     Each device has a process of its own. The devices of several hosts are those of this one, repeated.
     """
-    from gluon_yolo.training.torch_precision import check_precision
+    from gluon_yolo.training.torch_engine.precision import check_precision
 
     indices = _torch_gpus(args, member)
     for index in indices:

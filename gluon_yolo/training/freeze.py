@@ -15,8 +15,8 @@ from gluon_yolo.weights.load import structural_parameters
 def freeze(net: DetectionNetwork, selectors: Sequence[str]) -> list[str]:
     """Exclude parts of a network from training: their parameters, and the statistics of their batch norms.
 
-    Call it before the optimizer is made (:class:`gluon_yolo.training.step.TrainStep`), which then has no
-    state for the frozen parameters.
+    Call it before the optimizer is made (:class:`gluon_yolo.training.mxnet_engine.step.TrainStep`), which
+    then has no state for the frozen parameters.
 
     Args:
         net: initialized, with its starting weights.

@@ -153,14 +153,14 @@ def _largest_on_gpus(
         raise SettingError(f"{batch_auto.AUTO}: on a GPU this needs {{engine}} torch; give a number")
     if teacher is not None:
         raise SettingError(f"{batch_auto.AUTO}: a teacher's memory on a GPU is not measured; give a number")
-    from gluon_yolo.training import torch_memory
+    from gluon_yolo.training.torch_engine.memory import free_bytes, step_peak
 
     wanted, device = _wanted(config, net, devices), str(devices[0])
-    peak = torch_memory.step_peak(net, config, device, _most_objects(train))
+    peak = step_peak(net, config, device, _most_objects(train))
     with explained(
         lambda: f"{batch_auto.AUTO}: out of memory on {device}, with {batch_auto.MEASURED[1]} pictures"
     ):
-        batch, line = batch_auto.within_gpus(wanted, peak, torch_memory.free_bytes(device), len(train))
+        batch, line = batch_auto.within_gpus(wanted, peak, free_bytes(device), len(train))
     return Fitted(dataclasses.replace(config, batch_size=batch), (line,))
 
 

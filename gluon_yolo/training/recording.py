@@ -65,7 +65,7 @@ class MXNetRecording:
 def recording_of(engine: str) -> Recording:
     """Return the recording of an engine by its name."""
     if engine == "torch":
-        from gluon_yolo.training.torch_recording import TorchRecording
+        from gluon_yolo.training.torch_engine.recording import TorchRecording
 
         return TorchRecording()
     return MXNetRecording()

@@ -24,7 +24,7 @@ from gluon_yolo.system.memory import Memory
 from gluon_yolo.training.checkpoint import Checkpoint
 from gluon_yolo.training.memory_fit import cpu_defaults
 from gluon_yolo.training.merge import Given, decide
-from gluon_yolo.training.step import TrainStep
+from gluon_yolo.training.mxnet_engine.step import TrainStep
 from tests.cli.test_train_flags import fresh_flags, given
 from tests.models.darknet import small
 from tests.small_training import NAME, ROOT, SMALL, draw_data, parameters, rows, start_run

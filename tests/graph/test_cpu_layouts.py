@@ -135,7 +135,7 @@ from gluon_yolo.assigners import COLUMNS
 from gluon_yolo.data.loading.collate import Batch
 from gluon_yolo.models import zoo
 from gluon_yolo.mxnet_compat import mx, nd
-from gluon_yolo.training.step import TrainStep
+from gluon_yolo.training.mxnet_engine.step import TrainStep
 from tests.models.darknet import small
 
 SPP = "[maxpool]\\nsize=9\\nstride=1\\n[route]\\nlayers=-1,-2\\n"

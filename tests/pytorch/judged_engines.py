@@ -18,7 +18,7 @@ from gluon_yolo.mxnet_compat import autograd, mx, nd
 from gluon_yolo.pytorch.module import block_module, graph_module
 from gluon_yolo.spec import BOX_LOSSES, DetectionSpec
 from gluon_yolo.torch_compat import torch
-from gluon_yolo.training.step import TrainStep
+from gluon_yolo.training.mxnet_engine.step import TrainStep
 from gluon_yolo.weights.load import structural_parameters
 from tests.float64 import difference
 from tests.judged_networks import annotated_batch, batch_norms, drawn, find, keep_everything, trained

@@ -11,10 +11,10 @@ import pytest
 from gluon_yolo.cli import main
 from gluon_yolo.mxnet_compat import autograd, mx, nd
 from gluon_yolo.training.checkpoint import Checkpoint, Progress
-from gluon_yolo.training.mxnet_adamw import AdamW, make_trainer
+from gluon_yolo.training.mxnet_engine.adamw import AdamW, make_trainer
 from tests.random_model import random_detector
 from tests.small_training import assert_equal_runs, draw_data, parameters, start_run
-from tests.training.test_step import make_batch
+from tests.training.mxnet_engine.test_step import make_batch
 from tests.training.test_weight_average import ENGINES, by_mxnet, by_torch, weights
 
 SHAPES = {"large": (3, 2**14), **{f"small {place}": (place % 5 + 1,) for place in range(60)}}
@@ -75,7 +75,7 @@ def test_mxnets_updates_are_the_formulas(devices, on_store):
 
 def test_torchs_updates_are_the_formulas_and_its_own():
     torch = pytest.importorskip("torch", reason="the second engine needs PyTorch")
-    from gluon_yolo.training.torch_adamw import AdamW as TorchAdamW
+    from gluon_yolo.training.torch_engine.adamw import AdamW as TorchAdamW
 
     def learned() -> dict[str, torch.nn.Parameter]:
         return {name: torch.nn.Parameter(torch.tensor(each).double()) for name, each in START.items()}

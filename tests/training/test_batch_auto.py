@@ -126,7 +126,7 @@ def test_mxnet_on_a_gpu_needs_a_number():
 @pytest.mark.parametrize("more", [{}, {"ema": True, "optimizer": "adamw", "compile": True}])
 def test_a_measured_step_leaves_the_network_as_it_is(more):
     pytest.importorskip("torch", reason="the steps are torch's")
-    from gluon_yolo.training.torch_memory import train_one
+    from gluon_yolo.training.torch_engine.memory import train_one
 
     net = random_detector()
     before = {name: each.data().asnumpy() for name, each in net.collect_params().items()}

@@ -227,12 +227,12 @@ def test_what_cannot_be(become, gpus, wheel, torch, given, said):
 @pytest.mark.parametrize("flags, allowed", [("avx2 avx512_bf16", True), ("avx2 avx512f", False)])
 def test_bfloat16_on_a_cpu_needs_its_instructions(become, monkeypatch, tmp_path, flags, allowed):
     become(None, None, "cpu")
-    from gluon_yolo.training import torch_precision
+    from gluon_yolo.training.torch_engine import precision
 
     (tmp_path / "cpuinfo").write_text(f"flags : {flags}\n")
-    processor_has = torch_precision.processor_has
+    processor_has = precision.processor_has
     monkeypatch.setattr(
-        torch_precision, "processor_has", lambda features: processor_has(features, tmp_path / "cpuinfo")
+        precision, "processor_has", lambda features: processor_has(features, tmp_path / "cpuinfo")
     )
     given = {"engine": "torch", "precision": "bfloat16"}
     if allowed:

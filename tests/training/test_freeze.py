@@ -11,11 +11,11 @@ from gluon_yolo.models.darknet.network import build
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.training.checkpoint import Checkpoint, Progress
 from gluon_yolo.training.freeze import freeze, frozen_at_random
-from gluon_yolo.training.step import TrainStep
+from gluon_yolo.training.mxnet_engine.step import TrainStep
 from gluon_yolo.weights.load import structural_parameters
 from tests.models.darknet.small import NET, YOLO, planned
 from tests.printed import refused
-from tests.training.test_step import CLASSES, LEARNING_RATE, NETWORK, make_batch, values
+from tests.training.mxnet_engine.test_step import CLASSES, LEARNING_RATE, NETWORK, make_batch, values
 
 STATISTICS = (".running_mean", ".running_var")
 CONVOLUTION = "[convolutional]\nfilters={}\nsize=3\nstride={}\npad=1\nbatch_normalize=1\nactivation={}\n\n"

@@ -15,10 +15,10 @@ from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.training.callbacks.base import Callback
 from gluon_yolo.training.checkpoint import Checkpoint
-from gluon_yolo.training.step import TrainStep
+from gluon_yolo.training.mxnet_engine.step import TrainStep
 from tests.random_model import random_detector
 from tests.small_training import assert_equal_runs, draw_data, start_run
-from tests.training.test_step import make_batch
+from tests.training.mxnet_engine.test_step import make_batch
 from tests.training.test_weight_average import ENGINES, weights
 
 RATE = 0.01

@@ -13,14 +13,14 @@ from gluon_yolo.models import zoo
 from gluon_yolo.models.decode import Decode
 from gluon_yolo.mxnet_compat import mx, nd
 from gluon_yolo.training.config import TrainConfig
-from gluon_yolo.training.mxnet_teacher import MXNetTeacher
+from gluon_yolo.training.mxnet_engine.step import TrainStep
+from gluon_yolo.training.mxnet_engine.teacher import MXNetTeacher
 from gluon_yolo.training.soft_targets import soft_targets
-from gluon_yolo.training.step import TrainStep
 from gluon_yolo.training.teacher import Teacher, TeacherPredictions, open_teacher
 from gluon_yolo.weights.darknet_model import save
 from gluon_yolo.weights.load import structural_parameters
 from tests.models.darknet import small
-from tests.training.test_step import CLASSES, NETWORK, make_batch, values
+from tests.training.mxnet_engine.test_step import CLASSES, NETWORK, make_batch, values
 
 FASTESTV2 = "yolo_fastestv2_custom"
 SIZE_HW = (64, 96)
@@ -118,7 +118,7 @@ def test_two_devices_learn_as_one():
 @pytest.mark.parametrize(("name", "teachers"), [(NETWORK, FASTESTV2), (FASTESTV2, NETWORK)])
 def test_both_engines_learn_alike(name, teachers):
     pytest.importorskip("torch", reason="the second engine needs PyTorch")
-    from gluon_yolo.training.torch_step import TorchStep
+    from gluon_yolo.training.torch_engine.step import TorchStep
     from tests.training.two_engines import apart, run
 
     teacher = make_teacher(teachers, (1, 2, 0), weight=0.7)

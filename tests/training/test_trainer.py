@@ -22,7 +22,7 @@ from gluon_yolo.progress.heartbeat import HEARTBEAT
 from gluon_yolo.training.checkpoint import Checkpoint
 from gluon_yolo.training.lr_schedule import Schedule
 from gluon_yolo.training.metrics_csv import MetricsCSV
-from gluon_yolo.training.step import TrainStep
+from gluon_yolo.training.mxnet_engine.step import TrainStep
 from tests.small_training import (
     BATCH_SIZE,
     BATCHES,

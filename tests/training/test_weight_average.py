@@ -12,11 +12,11 @@ from gluon_yolo import parameter_io
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.training.freeze import freeze
-from gluon_yolo.training.step import TrainStep
+from gluon_yolo.training.mxnet_engine.step import TrainStep
 from gluon_yolo.training.weight_average import Decay
 from gluon_yolo.weights.load import structural_parameters
 from tests.random_model import random_detector
-from tests.training.test_step import make_batch, make_step, values
+from tests.training.mxnet_engine.test_step import make_batch, make_step, values
 
 RATE = 1e-3
 DECAY = Decay(0.9, 4)
@@ -43,7 +43,7 @@ def by_mxnet(net: DetectionNetwork, **options: Any) -> Any:
 
 def by_torch(net: DetectionNetwork, **options: Any) -> Any:
     pytest.importorskip("torch", reason="the second engine needs PyTorch")
-    from gluon_yolo.training.torch_step import TorchStep
+    from gluon_yolo.training.torch_engine.step import TorchStep
 
     return TorchStep(net, **options)
 

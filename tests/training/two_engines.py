@@ -14,10 +14,10 @@ from gluon_yolo.mxnet_compat import gluon, mx, nd
 from gluon_yolo.torch_compat import torch
 from gluon_yolo.training.assigner_choice import assigned
 from gluon_yolo.training.freeze import freeze
-from gluon_yolo.training.step import TrainStep
-from gluon_yolo.training.torch_step import TorchStep
+from gluon_yolo.training.mxnet_engine.step import TrainStep
+from gluon_yolo.training.torch_engine.step import TorchStep
 from gluon_yolo.weights.load import structural_parameters
-from tests.training.test_step import CLASSES, NETWORK, make_batch
+from tests.training.mxnet_engine.test_step import CLASSES, NETWORK, make_batch
 
 RATES = (0.0005, 0.001, 0.0015, 0.0002)  # a warm-up and a decay: each velocity contains the rate of its time
 Values = dict[str, np.ndarray]

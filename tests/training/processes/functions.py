@@ -15,7 +15,7 @@ from gluon_yolo.training.engine import NotFinite
 from gluon_yolo.training.freeze import freeze
 from gluon_yolo.training.processes import start
 from gluon_yolo.training.processes.base import Processes
-from gluon_yolo.training.torch_step import TorchStep
+from gluon_yolo.training.torch_engine.step import TorchStep
 from gluon_yolo.training.weight_average import Decay
 from tests.random_model import random_detector
 

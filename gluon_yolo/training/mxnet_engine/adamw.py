@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.mxnet_compat import gluon, mx, nd
-from gluon_yolo.training.mxnet_calls import LARGE, groups
+from gluon_yolo.training.mxnet_engine.calls import LARGE, groups
 
 BETA2, EPSILON = 0.999, 1e-8
 

@@ -1,4 +1,4 @@
-"""AdamW in PyTorch, by the formula of ``training/mxnet_adamw.py``, for gradients that a factor scales."""
+"""AdamW in PyTorch, by the formula of ``mxnet_engine/adamw.py``, for gradients that a factor scales."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from gluon_yolo.torch_compat import Tensor, torch
-from gluon_yolo.training.mxnet_adamw import BETA2, EPSILON
+from gluon_yolo.training.mxnet_engine.adamw import BETA2, EPSILON
 
 
 class AdamW:

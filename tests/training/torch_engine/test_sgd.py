@@ -9,7 +9,7 @@ from gluon_yolo.mxnet_compat import autograd, gluon, nd
 
 torch = pytest.importorskip("torch", reason="the second engine needs PyTorch")
 
-from gluon_yolo.training.torch_sgd import SGD  # noqa: E402
+from gluon_yolo.training.torch_engine.sgd import SGD  # noqa: E402
 
 STEPS, BATCH = 20, 6
 RATES = [0.01 * (step + 1) / STEPS for step in range(STEPS)]  # a warm-up

@@ -10,8 +10,8 @@ from gluon_yolo import parameter_io
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import gluon, nd
 from gluon_yolo.torch_compat import Tensor, nn, torch
-from gluon_yolo.training.torch_adamw import AdamW
-from gluon_yolo.training.torch_sgd import SGD
+from gluon_yolo.training.torch_engine.adamw import AdamW
+from gluon_yolo.training.torch_engine.sgd import SGD
 from gluon_yolo.weights.load import structural_parameters
 
 Optimizer = Union[SGD, AdamW]

@@ -11,7 +11,7 @@ import numpy as np
 from gluon_yolo import parameter_io
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import nd
-from gluon_yolo.training.mxnet_calls import LARGE, groups
+from gluon_yolo.training.mxnet_engine.calls import LARGE, groups
 from gluon_yolo.training.weight_average import Decay, averaged_names
 from gluon_yolo.weights.load import structural_parameters
 

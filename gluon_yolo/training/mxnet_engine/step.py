@@ -22,11 +22,11 @@ from gluon_yolo.mxnet_compat import autograd, mx, nd
 from gluon_yolo.system.instructions import mxnet_has_avx512
 from gluon_yolo.training.data_parallel import split_batch
 from gluon_yolo.training.engine import NotFinite
-from gluon_yolo.training.mxnet_adamw import make_trainer
-from gluon_yolo.training.mxnet_average import MXNetAverage
-from gluon_yolo.training.mxnet_gradients import MXNetGradients, clipped
-from gluon_yolo.training.mxnet_sgd import use_fast_kernels
-from gluon_yolo.training.mxnet_teacher import MXNetTeacher
+from gluon_yolo.training.mxnet_engine.adamw import make_trainer
+from gluon_yolo.training.mxnet_engine.average import MXNetAverage
+from gluon_yolo.training.mxnet_engine.gradients import MXNetGradients, clipped
+from gluon_yolo.training.mxnet_engine.sgd import use_fast_kernels
+from gluon_yolo.training.mxnet_engine.teacher import MXNetTeacher
 from gluon_yolo.training.teacher import Teacher
 from gluon_yolo.training.weight_average import Decay
 from gluon_yolo.weights.load import structural_parameters

@@ -6,7 +6,7 @@ import copyreg
 from typing import Any
 
 from gluon_yolo.mxnet_compat import gluon, mx, nd
-from gluon_yolo.training.mxnet_calls import LARGE
+from gluon_yolo.training.mxnet_engine.calls import LARGE
 
 
 def use_fast_kernels(trainer: gluon.Trainer) -> None:

@@ -15,7 +15,7 @@ from gluon_yolo.detections import Detections
 from gluon_yolo.models import zoo
 from gluon_yolo.mxnet_compat import mx, nd
 from gluon_yolo.spec import DetectionSpec
-from gluon_yolo.training.step import NotFinite, TrainStep
+from gluon_yolo.training.mxnet_engine.step import NotFinite, TrainStep
 from gluon_yolo.weights.load import structural_parameters
 
 NETWORK, CLASSES, SIZE, BATCH = "yolo3_mobilenet0.25_custom", ("cat", "dog", "cow"), 64, 4

@@ -22,18 +22,19 @@ from gluon_yolo.pytorch.gradient_sum import GradientSum
 from gluon_yolo.pytorch.module import block_module
 from gluon_yolo.text import first_line
 from gluon_yolo.torch_compat import Tensor, nn, torch
-from gluon_yolo.training import torch_precision, torch_state
 from gluon_yolo.training.engine import NotFinite
-from gluon_yolo.training.mxnet_adamw import AdamW as GluonAdamW
-from gluon_yolo.training.mxnet_adamw import make_trainer
+from gluon_yolo.training.mxnet_engine.adamw import AdamW as GluonAdamW
+from gluon_yolo.training.mxnet_engine.adamw import make_trainer
+from gluon_yolo.training.mxnet_engine.step import NO_DECAY
 from gluon_yolo.training.processes.base import Processes
-from gluon_yolo.training.step import NO_DECAY
 from gluon_yolo.training.teacher import Teacher
-from gluon_yolo.training.torch_adamw import AdamW
-from gluon_yolo.training.torch_average import TorchAverage
-from gluon_yolo.training.torch_gradients import clip_gradients
-from gluon_yolo.training.torch_sgd import SGD
-from gluon_yolo.training.torch_teacher import TorchTeacher
+from gluon_yolo.training.torch_engine import state
+from gluon_yolo.training.torch_engine.adamw import AdamW
+from gluon_yolo.training.torch_engine.average import TorchAverage
+from gluon_yolo.training.torch_engine.gradients import clip_gradients
+from gluon_yolo.training.torch_engine.precision import set_switches
+from gluon_yolo.training.torch_engine.sgd import SGD
+from gluon_yolo.training.torch_engine.teacher import TorchTeacher
 from gluon_yolo.training.weight_average import Decay
 from gluon_yolo.weights.load import structural_parameters
 
@@ -102,7 +103,7 @@ class TorchStep:
     ):
         if not 0 < loss_scale < float("inf"):
             raise ValueError(f"loss_scale: expected a number above 0, got {loss_scale}")
-        torch_precision.set_switches(precision, deterministic)
+        set_switches(precision, deterministic)
         self.net = net
         self.device = torch.device(device)
         self.loss_scale = loss_scale
@@ -248,8 +249,8 @@ class TorchStep:
     def to_net(self) -> None:
         """Set the Gluon network and ``trainer`` to the present weights, statistics and velocities."""
         if self._is_ahead:
-            torch_state.to_net(self.net, self.module)
-            torch_state.to_trainer(self.net, self.trainer, self.optimizer, self._updates)
+            state.to_net(self.net, self.module)
+            state.to_trainer(self.net, self.trainer, self.optimizer, self._updates)
             self._is_ahead = False
 
     def from_net(self) -> None:
@@ -257,12 +258,12 @@ class TorchStep:
         for parameter in self.module.parameters():
             parameter.grad = None
         self._batches, self._images = 0, 0
-        torch_state.from_net(self.net, self.module)
+        state.from_net(self.net, self.module)
         self.optimizer = self._new_optimizer()
-        self._updates = torch_state.from_trainer(self.net, self.trainer, self.optimizer)
+        self._updates = state.from_trainer(self.net, self.trainer, self.optimizer)
         self._is_ahead = False
 
-    def _new_optimizer(self) -> torch_state.Optimizer:
+    def _new_optimizer(self) -> state.Optimizer:
         """Return the optimizer with the settings of ``trainer`` and without its states."""
         parameters = dict(self.module.named_parameters())
         no_decay = [name for name in parameters if self._no_wd and name.endswith(NO_DECAY)]

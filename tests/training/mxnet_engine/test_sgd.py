@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gluon_yolo.mxnet_compat import autograd, gluon, mx, nd
-from gluon_yolo.training import mxnet_sgd
-from gluon_yolo.training.mxnet_sgd import use_fast_kernels
+from gluon_yolo.training.mxnet_engine import sgd
+from gluon_yolo.training.mxnet_engine.sgd import use_fast_kernels
 
 SHAPES = {"small": (7,), "large": (2, 2**14), "edge": (2**14,), "none": (1,)}
 STEPS = 3
@@ -57,7 +57,7 @@ def test_updates_are_mxnets(settings, devices):
 
 
 def test_large_parameters_have_a_kernel_of_their_own():
-    with mock.patch.object(mxnet_sgd.nd, "sgd_mom_update", wraps=nd.sgd_mom_update) as kernel:
+    with mock.patch.object(sgd.nd, "sgd_mom_update", wraps=nd.sgd_mom_update) as kernel:
         trained(True, [mx.cpu()])
     assert sorted({call.args[0].shape for call in kernel.call_args_list}) == [(2, 2**14), (2**14,)]
     assert kernel.call_count == 2 * STEPS

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from gluon_yolo.mxnet_compat import gluon, nd
-from gluon_yolo.training.mxnet_calls import groups
+from gluon_yolo.training.mxnet_engine.calls import groups
 
 
 class MXNetGradients:

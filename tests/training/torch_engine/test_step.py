@@ -13,11 +13,11 @@ from gluon_yolo.weights.load import structural_parameters
 
 torch = pytest.importorskip("torch", reason="the second engine needs PyTorch")
 
-from gluon_yolo.training.torch_step import TorchStep  # noqa: E402
+from gluon_yolo.training.torch_engine.step import TorchStep  # noqa: E402
 from tests.models.darknet.small import planned  # noqa: E402
 from tests.printed import refused  # noqa: E402
+from tests.training.mxnet_engine.test_step import BATCH, CLASSES, LEARNING_RATE, make_batch  # noqa: E402
 from tests.training.test_freeze import DARKNET  # noqa: E402
-from tests.training.test_step import BATCH, CLASSES, LEARNING_RATE, make_batch  # noqa: E402
 from tests.training.two_engines import (  # noqa: E402
     apart,
     by_float64,
