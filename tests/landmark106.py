@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 import gluon_yolo
+from gluon_yolo.inference.runtimes.registry import RUNTIMES
+from tests.inference.test_without_mxnet import OTHERS
 
 FORMATS = {  # of a landmark network, by runtime
     "mxnet": "symbol",
@@ -15,7 +17,9 @@ FORMATS = {  # of a landmark network, by runtime
     "ncnn": "ncnn",
     "mnn": "mnn",
     "opencv": "caffe",
+    "torch": "symbol",
 }
+RUNTIMES_HERE = [*OTHERS, *(name for name in ("mxnet", "torch") if RUNTIMES[name].installed)]
 PREPARED = {"colour": "bgr", "mean": 127.5, "scale": 127.5}
 
 

@@ -83,7 +83,7 @@ scores above a threshold. `demo` takes the one with which F1 was best in the tra
   {f1_line(numbers)}
 
 with your own pictures, in a folder with JPEGImages/ and Annotations/ (Pascal VOC's XML):
-  {command("train")} --network mobilenet1_0 --data FOLDER --gpus "" --recipe small-data
+  {command("train")} --network mobilenet1_0 --data FOLDER --gpus "" --recipe auto
 """)
     good = min(score, f1) > WANTED
     verdict = "done" if good else f"NOT GOOD ENOUGH, mAP50 and F1 should be above {WANTED}"

@@ -14,10 +14,10 @@ Train a detector on pictures and boxes, validate it after every epoch, and keep 
 Your own pictures, in Pascal VOC's XML, COCO's JSON, YOLO's text, RecordIO, keras-yolo3's list or WIDER FACE's
 text, on this machine (its first GPU, else its CPU). See first what is in them:
   gluon-yolo data check my_data
-  gluon-yolo train --data my_data --recipe small-data
+  gluon-yolo train --data my_data --recipe auto
 
 A network for phones, from darknet's weights; its classes become those of the data:
-  gluon-yolo train --data my_data --recipe small-data --network nano.cfg --weights nano.weights
+  gluon-yolo train --data my_data --recipe auto --network nano.cfg --weights nano.weights
 
 Ctrl-C and SIGTERM save. Go on with what was stopped or killed:
   gluon-yolo train --resume runs/NAME

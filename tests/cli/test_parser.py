@@ -63,7 +63,7 @@ def test_flags_are_never_taken_for_longer_ones(name, capsys):
 def test_the_help_of_train_begins_with_ones_own_images():
     parser = parser_of("train")
     first_call = next(line for line in parser.description.splitlines() if "gluon-yolo train" in line)
-    assert first_call.split() == "gluon-yolo train --data my_data --recipe small-data".split()
+    assert first_call.split() == "gluon-yolo train --data my_data --recipe auto".split()
     groups = [group for group in parser._action_groups if group._group_actions]
     first = "data recipe network weights epochs batch-size data-shape augment gpus resume"
     assert [action.option_strings[-1][2:] for action in groups[1]._group_actions] == first.split()

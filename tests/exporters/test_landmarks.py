@@ -15,7 +15,7 @@ from gluon_yolo.mxnet_compat import mx
 from tests import caffe_network
 from tests.exporters import numpy_engine
 from tests.inference.test_without_mxnet import OTHERS
-from tests.landmark106 import FORMATS
+from tests.landmark106 import FORMATS, RUNTIMES_HERE
 from tests.random_model import random_image
 
 pytest.importorskip("google.protobuf", reason="protobuf is not installed")
@@ -53,7 +53,7 @@ def test_the_graph_is_folded_and_gives_the_same(net, images, expected):
 
 @pytest.mark.parametrize("runtime", FORMATS)
 def test_every_format(net, images, expected, runtime, tmp_path):
-    if runtime not in ("mxnet", *OTHERS):
+    if runtime not in RUNTIMES_HERE:
         pytest.skip(f"{RUNTIMES[runtime].package} is not installed, or does not load")
     done = gluon_yolo.export(net, FORMATS[runtime], tmp_path)
     assert str(done).startswith("small, 4 face landmarks, input 17x17\n")

@@ -16,7 +16,7 @@ from gluon_yolo.inference.face_landmarks import FaceLandmarks
 from gluon_yolo.inference.runtimes.registry import RUNTIMES
 from gluon_yolo.landmarks import LandmarkSpec
 from tests.inference.test_without_mxnet import OTHERS, REFUSE
-from tests.landmark106 import FORMATS, Expected, import_it
+from tests.landmark106 import FORMATS, RUNTIMES_HERE, Expected, import_it
 from tests.random_model import random_detector
 
 pytest.importorskip("google.protobuf", reason="protobuf is not installed")
@@ -47,7 +47,7 @@ def exported(imported, tmp_path_factory) -> Path:
 def landmarks(request, imported, exported) -> FaceLandmarks:
     if request.param == "imported":
         return FaceLandmarks.load(imported)
-    if request.param not in ("mxnet", *OTHERS):
+    if request.param not in RUNTIMES_HERE:
         pytest.skip(f"{RUNTIMES[request.param].package} is not installed, or does not load")
     return FaceLandmarks.load(exported, runtime=request.param)
 

@@ -53,11 +53,11 @@ def convolved(name, channels=4, kernel=(3, 3), groups=1, **options):
     return f"Convolution {name}", symbol, arrays
 
 
-def pooled(kernel, stride, pad, convention, size_hw=(9, 8), values=whole):
-    symbol = S.Pooling(
-        x, kernel=kernel, stride=stride, pad=pad, pool_type="max", pooling_convention=convention
-    )
-    return f"Pooling {kernel} {stride} {pad} {convention}", symbol, {"x": values(2, 3, *size_hw)}
+def pooled(kernel, stride, pad, convention, size_hw=(9, 8), values=whole, **kind):
+    kind = {"pool_type": "max", **kind}
+    symbol = S.Pooling(x, kernel=kernel, stride=stride, pad=pad, pooling_convention=convention, **kind)
+    words = " ".join(map(str, kind.values()))
+    return f"Pooling {words} {kernel} {stride} {pad} {convention}", symbol, {"x": values(2, 3, *size_hw)}
 
 
 # What a graph of this package holds: names, symbols and arrays. An operator's word comes first.
@@ -77,6 +77,9 @@ CASES = [
     pooled((5, 5), (1, 1), (2, 2), "valid"),
     pooled((9, 9), (1, 1), (4, 4), "valid"),
     pooled((13, 13), (1, 1), (6, 6), "valid"),
+    *(pooled((3, 3), (2, 2), pad, convention, size_hw, pool_type="avg", count_include_pad=padded)
+      for pad in ((0, 0), (1, 1)) for convention in ("valid", "full") for size_hw in ((9, 8), (10, 7))
+      for padded in (True, False) if not (padded and convention == "full")),
     ("Pooling of a map", S.Pooling(x, kernel=(1, 1), global_pool=True, pool_type="avg"), {"x": MAP}),
     ("Pad", S.Pad(x, mode="edge", pad_width=(0, 0, 0, 0, 0, 1, 0, 1)), {"x": MAP}),
     ("Pad on all sides", S.Pad(x, mode="edge", pad_width=(0, 0, 0, 0, 2, 1, 3, 4)), {"x": MAP}),
@@ -86,11 +89,14 @@ CASES = [
     *((f"LeakyReLU {act} {slope}", S.LeakyReLU(x, act_type=act, slope=slope), {"x": MAP})
       for act, slope in (("leaky", 0.1), ("leaky", 0.01), ("elu", 1.0), ("elu", 1.6732))),
     ("LeakyReLU", S.LeakyReLU(x), {"x": MAP}),
+    *((f"LeakyReLU prelu {len(slopes)}", S.LeakyReLU(x, y, act_type="prelu"), {"x": MAP, "y": slopes})
+      for slopes in (drawn(MAP.shape[1]), drawn(1))),
     *((f"clip {low} {high}", S.clip(x, low, high), {"x": MAP * 2})
       for low, high in ((0, 6), (-1, 1), (-4, 4))),
     ("Reshape to rows", S.reshape(x, (0, -4, 2, -1, -3)), {"x": MAP}),
     ("Reshape a side apart", S.reshape(x, (0, -4, -1, 2, 0, 0)), {"x": MAP}),
     ("Reshape two sides to one", S.reshape(x, (0, -3, 0)), {"x": MAP}),
+    ("Flatten", S.Flatten(x), {"x": MAP}),
     ("Reshape flat", S.reshape(x, (0, -1)), {"x": MAP}),
     ("Reshape, the rest kept", S.reshape(x, (0, -2)), {"x": MAP}),
     ("Reshape from behind", S.reshape(x, (-1, 4, 0, 0), reverse=True), {"x": MAP}),
@@ -140,6 +146,7 @@ CASES = [
       for form, name in itertools.product(("elemwise", "broadcast"), ("add", "sub", "mul", "div"))),
     *((f"broadcast_{name}", getattr(S, f"broadcast_{name}")(x, y), {"x": ROWS, "y": whole(2, 1, 5, seed=3)})
       for name in ("maximum", "minimum")),
+    ("_maximum", S._internal._maximum(x, y), {"x": whole(3, 4), "y": whole(3, 4, seed=1)}),
     ("broadcast_maximum of a number", S.broadcast_maximum(S.full((1,), 1.0), x), {"x": ROWS}),
     ("broadcast_minimum of a number", S.broadcast_minimum(x, S.full((1,), 1.0)), {"x": ROWS}),
     *((name, symbol, {"x": ROWS}) for name, symbol in (
@@ -178,7 +185,10 @@ def test_every_operator_has_a_case():
     ("symbol", "problem"),
     [
         (S.sin(x, name="wave"), r"sin \(wave\) has no counterpart"),
-        (S.Pooling(x, kernel=(2, 2), pool_type="avg", name="pool"), r"Pooling \(pool\) with pool_type=avg, "),
+        (
+            S.Pooling(x, kernel=(2, 2), pool_type="avg", pooling_convention="full"),
+            "with pool_type=avg, count",
+        ),
         (S.Pooling(x, kernel=(2, 2), pool_type="lp", p_value=2, name="pool"), "Pooling .* with p_value=2"),
         (S.Pooling(x, kernel=(1, 1), global_pool=True, name="pool"), "pool_type=max, global_pool=True"),
         (S.Pooling(x, kernel=(2, 2), stride=(3, 3), pooling_convention="full"), "with kernel=.*full"),
@@ -191,7 +201,7 @@ def test_every_operator_has_a_case():
         (S.Pad(x, mode="constant", pad_width=(0, 0, 0, 0, 1, 1, 1, 1)), "with mode=constant"),
         (S.Pad(x, mode="edge", pad_width=(0, 0, 1, 1, 0, 0, 0, 0)), "with pad_width="),
         (S.Activation(x, act_type="softsign", name="soft"), r"Activation \(soft\) with act_type=softsign"),
-        (S.LeakyReLU(x, act_type="prelu"), "with act_type=prelu"),
+        (S.LeakyReLU(x, act_type="gelu"), "with act_type=gelu"),
         (S.reshape(x, (-1, -4, 2, 2), reverse=True), r"with shape=\(-1, -4, 2, 2\), reverse=True"),
         (S.max(x), "max .* cannot be read .*axis"),
         (S.max(x, axis=(1, 2)), r"with axis=\(1, 2\)"),

@@ -78,6 +78,11 @@ def to_results(outputs: Mapping[str, np.ndarray], spec: Any) -> Sequence[np.ndar
     return [outputs[name] for name in spec.output_names]
 
 
+def spec_of_maps(spec: DetectionSpec | LandmarkSpec) -> DetectionSpec | None:
+    """Return the spec that decodes a network's raw maps; None of a landmark network, which gives points."""
+    return None if isinstance(spec, LandmarkSpec) else spec
+
+
 _X86 = ("x86_64", "amd64", "i386", "i686")
 _WITHOUT_VNNI = (
     "SSE41",

@@ -17,8 +17,8 @@ from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.exported_format import RAW_MAP
 from gluon_yolo.inference.model_files import weights_file
 from gluon_yolo.inference.model_record import ModelRecord
+from gluon_yolo.inference.runtimes.base import spec_of_maps
 from gluon_yolo.landmarks import TASK as LANDMARKS
-from gluon_yolo.landmarks import LandmarkSpec
 from gluon_yolo.models.build import Architecture, find_architecture
 from gluon_yolo.mxnet_compat import check_gpu, mx
 from gluon_yolo.spec import DetectionSpec
@@ -205,8 +205,7 @@ def read_parameters(path: Path) -> dict[str, mx.nd.NDArray]:
 def from_block(net: Any, gpu: int | None = None) -> MXNetRuntime:
     """Return a runtime with a copy of the weights of a network in memory."""
     parameters = {p.name: p.data(p.list_ctx()[0]).copyto(mx.cpu()) for p in net.collect_params().values()}
-    spec = None if isinstance(net.spec, LandmarkSpec) else net.spec
-    return MXNetRuntime(mx.sym.Group(list(net(mx.sym.var(INPUT)))), parameters, spec, gpu)
+    return MXNetRuntime(mx.sym.Group(list(net(mx.sym.var(INPUT)))), parameters, spec_of_maps(net.spec), gpu)
 
 
 def from_record(record: ModelRecord, folder: Path, path: Any) -> Any:

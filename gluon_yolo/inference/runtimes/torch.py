@@ -14,7 +14,7 @@ from gluon_yolo.graph.node import Graph
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import mxnet
-from gluon_yolo.inference.runtimes.base import check_size
+from gluon_yolo.inference.runtimes.base import check_size, spec_of_maps
 from gluon_yolo.inference.runtimes.mxnet import INPUT
 from gluon_yolo.pytorch import device
 from gluon_yolo.pytorch.fold import fold_norms
@@ -29,9 +29,9 @@ class TorchRuntime:
     Several threads may call it: on the CPU their calls run in parallel, on a GPU one after the other.
 
     Args:
-        module: of :mod:`gluon_yolo.pytorch.module`, with raw maps, or boxes and scores, as outputs. It
+        module: of :mod:`gluon_yolo.pytorch.module`, with raw maps, boxes and scores, or points as outputs. It
             becomes the runtime's own: batch norms are folded, and arrays moved to the device.
-        spec: of the network, for raw maps; None for boxes and scores.
+        spec: of the network, for raw maps; None for boxes and scores, and for points.
         gpu: index of a GPU; None is the CPU.
 
     Raises:
@@ -110,4 +110,4 @@ def from_block(net: Any, gpu: int | None = None) -> TorchRuntime:
     Raises:
         UserError: torch cannot use the GPU, or has no counterpart of an operator.
     """
-    return TorchRuntime(block_module(net, [INPUT]), net.spec, gpu)
+    return TorchRuntime(block_module(net, [INPUT]), spec_of_maps(net.spec), gpu)

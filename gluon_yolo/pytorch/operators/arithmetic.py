@@ -63,7 +63,7 @@ def softmax(x: Tensor, *, axis: int = -1) -> Tensor:
     return torch.softmax(x, axis)
 
 
-@operator("broadcast_maximum")
+@operator("broadcast_maximum", "_maximum")
 def maximum(x: Tensor, y: Tensor) -> Tensor:
     """Return the larger of two values; NaN if either is."""
     if not (x.requires_grad or y.requires_grad):

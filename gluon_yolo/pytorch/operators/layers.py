@@ -45,15 +45,20 @@ def _pooling_problem(
     pool_type: str = "max",
     global_pool: bool = False,
     pooling_convention: str = "valid",
+    count_include_pad: bool = True,
     **others: Any,
 ) -> str:
-    """Return what is wrong with a pool: PyTorch leaves out a window that lies wholly in the padding."""
-    if (pool_type == "avg") != global_pool:
-        return f"pool_type={pool_type}, global_pool={global_pool}"
+    """Return what is wrong with a pool.
+
+    PyTorch leaves out a window that lies wholly in the padding, and counts for a mean what lies beyond the
+    padding as mxnet's kernels for a CPU do not.
+    """
     if global_pool:
-        return ""
+        return "" if pool_type == "avg" else f"pool_type={pool_type}, global_pool={global_pool}"
     if not kernel:
         return "kernel=()"
+    if pool_type == "avg" and count_include_pad and pooling_convention == "full":
+        return "pool_type=avg, count_include_pad=True, pooling_convention=full"
     for window, step, padding in zip(kernel, stride or (1, 1), pad or (0, 0)):
         beyond = pooling_convention == "full" and padding + step - 1 >= window
         if 2 * padding > window or beyond:
@@ -85,10 +90,13 @@ def pooling(
     pooling_convention: str = "valid",
     count_include_pad: bool = True,
 ) -> Tensor:
-    """Return the maximum of each window, or the mean of each channel (B, C, 1, 1)."""
+    """Return the maximum or the mean of each window, or the mean of each channel (B, C, 1, 1)."""
     if global_pool:
         return x.mean((2, 3), keepdim=True)
-    return F.max_pool2d(x, kernel, stride or 1, pad or 0, ceil_mode=pooling_convention == "full")
+    ceil = pooling_convention == "full"
+    if pool_type == "avg":
+        return F.avg_pool2d(x, kernel, stride or 1, pad or 0, ceil, count_include_pad)
+    return F.max_pool2d(x, kernel, stride or 1, pad or 0, ceil_mode=ceil)
 
 
 @operator(
@@ -117,9 +125,13 @@ def activation(x: Tensor, *, act_type: str) -> Tensor:
     return _ACTIVATIONS[act_type](x)
 
 
-@operator("LeakyReLU", act_type=("leaky", "elu"), slope=is_number)
-def leaky_relu(x: Tensor, *, act_type: str = "leaky", slope: float = 0.25) -> Tensor:
-    """Multiply negative values by a slope, or their exponential minus one (``elu``)."""
+@operator("LeakyReLU", act_type=("leaky", "elu", "prelu"), slope=is_number)
+def leaky_relu(
+    x: Tensor, gamma: Tensor | None = None, *, act_type: str = "leaky", slope: float = 0.25
+) -> Tensor:
+    """Multiply negative values by a slope (``prelu``: by their channel's), or their exponential minus one."""
+    if act_type == "prelu":
+        return F.prelu(x, gamma)
     return F.leaky_relu(x, slope) if act_type == "leaky" else F.elu(x, slope)
 
 

@@ -32,6 +32,12 @@ def reshape(x: Tensor, *, shape: tuple[int, ...], reverse: bool = False) -> Tens
     return x.reshape(target_shape(x.shape, shape, reverse))
 
 
+@operator("Flatten")
+def flatten(x: Tensor) -> Tensor:
+    """Return all values of an image in a row."""
+    return x.flatten(1)
+
+
 def target_shape(own: Sequence[int], codes: Sequence[int], reverse: bool = False) -> tuple[int, ...]:
     """Return the shape that an array gets by mxnet's codes.
 
