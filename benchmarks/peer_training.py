@@ -2,14 +2,15 @@
 
 Each trains from scratch for as many epochs, at one input size, with its own settings for the rest, in a
 process of its own with as many threads, one after the other. Each detects in the test images with its own
-code; this package's metrics score all boxes. Seconds are of the whole process, validation included; memory is
-the peak of its resident set.
+code; this package's metrics score all boxes. Seconds are of the whole process, validation included: those of
+the clock, and those of the processor, which other load on the machine changes little. Memory is the peak of
+its resident set.
 
-The peer needs an environment of its own (requirements-peer.txt). Results are kept in OUT/peers.jsonl; a
-second start goes on where the first one ended.
+The peer needs an environment of its own (requirements-peer.txt). Results are kept in peer_training.jsonl
+beside this file; a second start does what is missing.
 
     python benchmarks/peer_training.py --peer-python peer/bin/python [--out DIR] [--data DIR] [--epochs N]
-        [--size N] [--seeds 1,2,3] [--threads N] [--only NAME,NAME] [--table]
+        [--size N] [--seeds 1,2,3] [--threads N] [--only NAME,NAME] [--results FILE] [--table]
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import page_tables
 from alive import alive
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +42,7 @@ OWN = {
 }
 OWN_FLAGS = "--recipe small-data --augment overhead --pretrained-base no"
 LEAST_SCORE = 0.01
+KEPT = Path(__file__).with_suffix(".jsonl")
 
 
 def main() -> int:
@@ -56,6 +59,7 @@ def main() -> int:
     parser.add_argument("--seeds", default="1", metavar="N,N")
     parser.add_argument("--threads", type=int, default=2, metavar="N")
     parser.add_argument("--only", metavar="NAME,NAME", help=f"of {', '.join([PEER, *OWN])}")
+    parser.add_argument("--results", default=str(KEPT), metavar="FILE", help="(default: %(default)s)")
     parser.add_argument("--table", action="store_true", help="print what is there, and train nothing")
     args = parser.parse_args()
     out = Path(args.out).resolve()
@@ -66,7 +70,12 @@ def main() -> int:
         for seed in map(int, args.seeds.split(",")):
             for name in names:
                 train(name, seed, out, args)
-    print_table([row for row in results(out) if (row["epochs"], row["size"]) == (args.epochs, args.size)])
+    found = kept(Path(args.results))
+    print(
+        page_tables.table(
+            rows([one for one in found if (one["epochs"], one["size"]) == (args.epochs, args.size)])
+        )
+    )
     return 0
 
 
@@ -87,7 +96,7 @@ def make_data(shared: Path, out: Path) -> None:
 def train(name: str, seed: int, out: Path, args: argparse.Namespace) -> None:
     """Train one network, detect in the test images, score, and keep the result."""
     key = {"name": name, "seed": seed, "epochs": args.epochs, "size": args.size, "threads": args.threads}
-    if any(all(found[field] == value for field, value in key.items()) for found in results(out)):
+    if any(all(found[field] == value for field, value in key.items()) for found in kept(Path(args.results))):
         return
     place = out / "runs" / f"{name.replace(' ', '-')}-{seed}"
     shutil.rmtree(place, ignore_errors=True)
@@ -100,7 +109,7 @@ def train(name: str, seed: int, out: Path, args: argparse.Namespace) -> None:
         side = Path(__file__).with_name("peer_training_side.py")
         yaml = next((out / "yolo").glob("*.yaml"))
         fixed = [PEER_NETWORK, str(yaml), *common, str(args.batch), str(args.threads), str(place)]
-        seconds, memory = timed([args.peer_python, str(side), "train", *fixed], args.threads, place)
+        usage = timed([args.peer_python, str(side), "train", *fixed], args.threads, place)
         subprocess.run(
             [args.peer_python, str(side), "detect", str(place), str(out / "bccd"), str(args.size), detected],
             check=True,
@@ -110,18 +119,18 @@ def train(name: str, seed: int, out: Path, args: argparse.Namespace) -> None:
         words += [*OWN[name].split(), "--epochs", common[0], "--data-shape", common[1], "--seed", common[2]]
         words += ["--val-interval", "1000000", "--save-prefix", f"{place}/"]
         words = [sys.executable, "-m", "gluon_yolo", "train", *words]
-        seconds, memory = timed(words, args.threads, place)
+        usage = timed(words, args.threads, place)
         (record,) = place.glob("*/model.json")
         detect(record.parent, out / "bccd", detected)
     numbers = score(out / "bccd", detected)
-    result = {**key, **numbers, "seconds": seconds, "memory_gb": memory}
-    with (out / "peers.jsonl").open("a") as file:
+    result = {**key, **numbers, **usage}
+    with Path(args.results).open("a") as file:
         print(json.dumps(result), file=file)
     print(json.dumps(result), flush=True)
 
 
-def timed(words: Sequence[str], threads: int, place: Path) -> tuple[float, float]:
-    """Run a command; return its seconds, and the peak of its resident memory in GB."""
+def timed(words: Sequence[str], threads: int, place: Path) -> dict[str, float]:
+    """Run a command; return its seconds by the clock and of the processor, and its resident memory in GB."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     start = time.perf_counter()
     with (place / "output.txt").open("w") as log:
@@ -129,7 +138,11 @@ def timed(words: Sequence[str], threads: int, place: Path) -> tuple[float, float
         _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(words)}: ended with {status}; see {place / 'output.txt'}")
-    return time.perf_counter() - start, usage.ru_maxrss * 1024 / 1e9
+    return {
+        "seconds": round(time.perf_counter() - start, 1),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+        "memory_gb": round(usage.ru_maxrss * 1024 / 1e9, 2),
+    }
 
 
 def detect(run: Path, data: Path, out: Path) -> None:
@@ -175,25 +188,25 @@ def score(data: Path, detected: Path) -> dict[str, float]:
     return {key: float(numbers[key]) for key in SCORES}
 
 
-def results(out: Path) -> list[dict[str, Any]]:
+def kept(file: Path) -> list[dict[str, Any]]:
     """Return all results that are there."""
-    file = out / "peers.jsonl"
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def print_table(found: Sequence[dict[str, Any]]) -> None:
-    """Print each network's mean over its seeds."""
-    print("| network | " + " | ".join(SCORES) + " | seconds | memory, GB | seeds |")
-    print("|---" * (len(SCORES) + 4) + "|")
+def rows(found: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """Return the table: each network's means over its seeds."""
+    cells = [["network", *SCORES, "seconds", "of the processor", "memory, GB", "seeds"]]
     for name in (PEER, *OWN):
-        rows = [row for row in found if row["name"] == name]
-        if rows:
+        own = [one for one in found if one["name"] == name]
+        if own:
             means = {
-                key: float(np.mean([row[key] for row in rows])) for key in (*SCORES, "seconds", "memory_gb")
+                key: float(np.mean([one[key] for one in own]))
+                for key in (*SCORES, "seconds", "cpu_seconds", "memory_gb")
             }
-            cells = [f"{means[key]:.3f}" for key in SCORES]
-            cells += [f"{means['seconds']:.0f}", f"{means['memory_gb']:.2f}", str(len(rows))]
-            print(f"| {name} | {' | '.join(cells)} |")
+            row = [name, *(f"{100 * means[key]:.1f}" for key in SCORES)]
+            row += [f"{means['seconds']:.0f}", f"{means['cpu_seconds']:.0f}", f"{means['memory_gb']:.2f}"]
+            cells.append([*row, str(len(own))])
+    return cells
 
 
 if __name__ == "__main__":
