@@ -113,9 +113,10 @@ PLANS = {
         f"{V1} --data-shape 224 --epochs 20 --engine torch --precision bfloat16",
         [
             Case("rate 0.0015", ""),
+            Case("rate 0.00075", "--lr 0.00075"),
             Case("rate 0.003", "--lr 0.003"),
+            Case("EMA", EMA),
             Case("overlap", "--assigner overlap"),
-            Case("overlap, EMA", f"--assigner overlap {EMA}"),
         ],
     ),
     "imagenet": Plan(
