@@ -17,6 +17,7 @@ FORMATS = {  # of a landmark network, by runtime
     "ncnn": "ncnn",
     "mnn": "mnn",
     "opencv": "caffe",
+    "tflite": "tflite",
     "torch": "symbol",
 }
 RUNTIMES_HERE = [*OTHERS, *(name for name in ("mxnet", "torch") if RUNTIMES[name].installed)]

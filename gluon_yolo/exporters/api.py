@@ -62,7 +62,7 @@ FORMATS: Mapping[str, Format] = {
     "tflite": Format("tflite.write", ENDINGS["tflite"], ("decoded", "raw"), _HALF, ("ai_edge_litert",)),
     "caffe": Format("caffe.write", ENDINGS["caffe"], ("raw",), packages=("google.protobuf",)),
 }
-OF_LANDMARKS = ("symbol", "onnx", "ncnn", "openvino", "mnn", "caffe")  # formats of a landmark network
+OF_LANDMARKS = ("symbol", "onnx", "ncnn", "openvino", "mnn", "tflite", "caffe")  # of a landmark network
 
 
 def export(

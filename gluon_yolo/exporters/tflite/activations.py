@@ -8,6 +8,7 @@ from typing import Any, Callable
 import numpy as np
 
 from gluon_yolo.exporters.ir.graph import Node
+from gluon_yolo.exporters.ir.unwritable import Unwritable
 from gluon_yolo.exporters.tflite.arrays import Array, Arrays
 
 Writer = Callable[[Arrays, Node, Sequence[Array], Sequence[np.ndarray]], Array]
@@ -34,6 +35,16 @@ def plain(kind: str) -> Writer:
 def leaky_relu(build: Arrays, node: Node, arrays: Sequence[Array], weights: Sequence[np.ndarray]) -> Array:
     """Append a leaky ReLU."""
     return simple(build, node, arrays, "LEAKY_RELU", alpha=float(node.attributes["slope"]))
+
+
+def prelu(build: Arrays, node: Node, arrays: Sequence[Array], weights: Sequence[np.ndarray]) -> Array:
+    """Append a ReLU with a slope of each channel's own."""
+    (array,), (slopes,) = arrays, weights
+    if not array.is_map:
+        raise Unwritable("an array that is no map")
+    slopes = np.broadcast_to(slopes, array.shape[1:2]).reshape(1, 1, -1)
+    term = build.file.constant(f"{node.name}_slopes", slopes)
+    return build.add("PRELU", [array], node.name, array.shape, more=[term])
 
 
 def clip(build: Arrays, node: Node, arrays: Sequence[Array], weights: Sequence[np.ndarray]) -> Array:

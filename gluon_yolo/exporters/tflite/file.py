@@ -35,6 +35,7 @@ _TYPES = {
 # The operators whose options matter, with the options' name in the schema.
 _OPTIONS = {
     "ADD": "AddOptions",
+    "AVERAGE_POOL_2D": "Pool2DOptions",
     "CONCATENATION": "ConcatenationOptions",
     "CONV_2D": "Conv2DOptions",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",

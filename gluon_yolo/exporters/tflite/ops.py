@@ -21,10 +21,11 @@ from gluon_yolo.exporters.tflite.activations import (
     kind_of_clip,
     leaky_relu,
     plain,
+    prelu,
     softplus,
 )
 from gluon_yolo.exporters.tflite.arrays import Array, Arrays
-from gluon_yolo.exporters.tflite.windows import channels_of, convolution, max_pool
+from gluon_yolo.exporters.tflite.windows import average_pool, channels_of, convolution, max_pool
 
 _AXES = (0, 3, 1, 2)  # where the axes B, C, H, W of a map lie in its tensor
 
@@ -181,6 +182,7 @@ _WRITERS: Mapping[str, Writer] = {
     "affine": _affine,
     "relu": plain("RELU"),
     "leaky_relu": leaky_relu,
+    "prelu": prelu,
     "elu": elu,
     "clip": clip,
     "sigmoid": plain("LOGISTIC"),
@@ -189,6 +191,7 @@ _WRITERS: Mapping[str, Writer] = {
     "exp": plain("EXP"),
     "softmax": _softmax,
     "max_pool": max_pool,
+    "average_pool": average_pool,
     "global_average_pool": _global_average_pool,
     "upsample": _upsample,
     "concat": _concat,

@@ -77,14 +77,27 @@ def max_pool(build: Arrays, node: Node, arrays: Sequence[Array], weights: Sequen
     """Append a maximum over windows; what is padded never is one."""
     kernel, stride = node.attributes["kernel"], node.attributes["stride"]
     array, same, sides = _padded(build, node, arrays[0], kernel, stride, (1, 1), "PADV2")
-    options = {
+    options = _windows(kernel, stride, same)
+    return build.like("MAX_POOL_2D", array, node.name, (*array.shape[:2], *sides), **options)
+
+
+def average_pool(build: Arrays, node: Node, arrays: Sequence[Array], weights: Sequence[np.ndarray]) -> Array:
+    """Append a mean over windows. It counts the zeros of the padding, which TFLite's SAME does not."""
+    kernel, stride = node.attributes["kernel"], node.attributes["stride"]
+    array, same, sides = _padded(build, node, arrays[0], kernel, stride, (1, 1), "PAD", counted=True)
+    options = _windows(kernel, stride, same)
+    return build.add("AVERAGE_POOL_2D", [array], node.name, (*array.shape[:2], *sides), **options)
+
+
+def _windows(kernel: Sequence[int], stride: Sequence[int], same: bool) -> dict[str, Any]:
+    """Return the options of a pool."""
+    return {
         "padding": schema.Padding.SAME if same else schema.Padding.VALID,
         "strideH": stride[0],
         "strideW": stride[1],
         "filterHeight": kernel[0],
         "filterWidth": kernel[1],
     }
-    return build.like("MAX_POOL_2D", array, node.name, (*array.shape[:2], *sides), **options)
 
 
 def _padded(
@@ -95,8 +108,11 @@ def _padded(
     stride: Sequence[int],
     dilation: Sequence[int],
     pad: str,
+    counted: bool = False,
 ) -> tuple[Array, bool, tuple[int, int]]:
     """Return a padded map, whether TFLite's padding SAME covers the rest, and the sides of the result.
+
+    With ``counted`` SAME pads nothing: what it pads is left out of a mean.
 
     SAME gives as many windows as the stride fits in a side, and pads evenly, the odd one behind; mxnet's
     padding of a 3x3 convolution with stride 2 is another one.
@@ -116,6 +132,7 @@ def _padded(
         valid = valid and not before and not needed
         sides.append(count)
         amounts.append((before, needed))
+    same = same and not (counted and any(map(any, amounts)))
     if same or valid:
         return array, same, (sides[0], sides[1])
     return _pad(build, array, f"{node.name}_padded", amounts, pad), False, (sides[0], sides[1])

@@ -79,7 +79,7 @@ def _fused(graph: InferenceGraph) -> dict[str, Node]:
 def cut_graph(
     graph: InferenceGraph, spec: DetectionSpec, cut: str, size_hw: tuple[int, int]
 ) -> InferenceGraph:
-    """Return a graph that ends at a cut, ``decoded`` or ``raw``."""
+    """Return a graph that ends at a cut, ``decoded`` or ``raw``; that of a landmark network is ``raw``."""
     return graph if cut == "raw" else with_decoding(graph, spec, size_hw)
 
 

@@ -56,8 +56,7 @@ class TFLiteRuntime:
             pixels: (B, h, w, 3) uint8 RGB, of the size of the file.
 
         Returns:
-            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32; for raw maps the
-            :class:`gluon_yolo.inference.decode.RawMaps`.
+            What :func:`gluon_yolo.inference.runtimes.base.to_results` returns.
         """
         check_size(pixels.shape[1:3], self._spec)
         self._shape.check(pixels.shape[1:3], self._path.name, always=True)
@@ -65,7 +64,7 @@ class TFLiteRuntime:
         for name, array in arrays.items():
             if array.ndim == 4:  # a map, (B, H, W, K)
                 arrays[name] = np.ascontiguousarray(array.transpose(0, 3, 1, 2))
-        return base.to_boxes(arrays, self._spec)
+        return base.to_results(arrays, self._spec)
 
     def _run(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
         try:

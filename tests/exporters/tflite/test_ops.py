@@ -102,6 +102,28 @@ def test_max_pool(kernel, stride, padding, expected):
 
 
 @pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "expected"),
+    [
+        ((2, 2), (2, 2), (0, 0, 0, 0), ["AVERAGE_POOL_2D"]),
+        ((3, 3), (1, 1), (1, 1, 1, 1), ["PAD", "AVERAGE_POOL_2D"]),  # SAME would not count the zeros
+        ((3, 2), (2, 3), (1, 0, 1, 1), ["PAD", "AVERAGE_POOL_2D"]),
+    ],
+)
+def test_average_pool(kernel, stride, padding, expected):
+    build, first = started()
+    assert (
+        judged(build, build.add("average_pool", first, kernel=kernel, stride=stride, padding=padding))
+        == expected
+    )
+
+
+@pytest.mark.parametrize("slopes", [np.linspace(-1, 1, 6), np.array([0.25])], ids=["each", "shared"])
+def test_prelu(slopes):
+    build, first = started()
+    assert judged(build, build.add("prelu", first, weights=(slopes,))) == ["PRELU"]
+
+
+@pytest.mark.parametrize(
     ("op", "attributes", "expected"),
     [
         ("relu", {}, ["RELU"]),
