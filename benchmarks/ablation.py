@@ -113,6 +113,7 @@ PLANS = {
         f"{V1} --data-shape 224 --epochs 20 --engine torch --precision bfloat16",
         [
             Case("rate 0.0015", ""),
+            Case("input 320", "--data-shape 320"),
             Case("rate 0.00075", "--lr 0.00075"),
             Case("rate 0.003", "--lr 0.003"),
             Case("EMA", EMA),
