@@ -33,7 +33,7 @@ def load_optimizer(net: gluon.Block, trainer: gluon.Trainer, path: Path, saved_p
     if set(numbers) != set(saved_places):
         raise ValueError("its optimizer trained other parameters")
     moved = {old: numbers[place] for old, place in enumerate(saved_places)}
-    stored = read_states(path)
+    stored = read_states(path, type(trainer.optimizer))
     if not set(stored.states) <= set(moved):
         raise ValueError("its optimizer has states of other parameters")
     if not trainer._kv_initialized:
@@ -50,8 +50,9 @@ def load_optimizer(net: gluon.Block, trainer: gluon.Trainer, path: Path, saved_p
 def _restore_settings(optimizer: Any, stored: OptimizerState, moved: Mapping[int, int]) -> None:
     """Give an optimizer its saved settings, and counts of updates by the present numbers of parameters."""
     own = set(vars(optimizer)) - {"param_dict"}
-    if stored.optimizer != type(optimizer).__name__ or not set(stored.settings) <= own:
-        raise ValueError(f"its optimizer is another {stored.optimizer}, not {type(optimizer).__name__}")
+    other = sorted(set(stored.settings) - own)
+    if other:
+        raise ValueError(f"its optimizer has a setting {other[0]}, which {type(optimizer).__name__} lacks")
     try:
         counts = {
             device: {moved[number]: count for number, count in of_device.items()}

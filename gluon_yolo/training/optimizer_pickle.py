@@ -17,11 +17,6 @@ from gluon_yolo.mxnet_compat import nd
 from gluon_yolo.weights.pth_pickle import ERRORS
 
 _AFRESH = "start again, or fine-tune from weights/best.params"
-_SETTINGS = {  # classes of optimizers in files of this package, and of versions before it
-    "mxnet.optimizer.optimizer.SGD": "SGD",
-    "gluon_yolo.training.mxnet_sgd.SGD": "SGD",
-    "gluon_yolo.training.mxnet_adamw.AdamW": "AdamW",
-}
 
 
 class StoredArray(NamedTuple):
@@ -49,30 +44,30 @@ class OptimizerState(NamedTuple):
 
     Args:
         states: by the number of the parameter: an array, a tuple of them, or None.
-        optimizer: the class of the optimizer.
-        settings: its attributes: numbers, texts, and collections of them.
+        settings: the optimizer's attributes: numbers, texts, and collections of them.
     """
 
     states: Mapping[int, Any]
-    optimizer: str
     settings: Mapping[str, Any]
 
 
-def read_states(path: Path) -> OptimizerState:
+def read_states(path: Path, optimizer: type) -> OptimizerState:
     """Read the file of ``Trainer.save_states``. No code of the pickle is run.
+
+    Args:
+        path: of the file.
+        optimizer: the class that it has to be of. One that comes from mxnet's may be saved as that.
 
     Raises:
         UserError: it has other objects than an optimizer's, or is damaged.
     """
     try:
-        found = _Unpickler(path).load()
-        states, optimizer = found
-        if not isinstance(states, dict) or not isinstance(optimizer, _Optimizer):
+        states, settings = _Unpickler(path, optimizer).load()
+        if not isinstance(states, dict) or not isinstance(settings, _Settings):
             raise ValueError("these are no states and optimizer")
         return OptimizerState(
             {int(number): _plain(state) for number, state in states.items()},
-            optimizer.kind,
-            {str(name): _plain(value) for name, value in optimizer.settings.items()},
+            {str(name): _plain(value) for name, value in settings.found.items()},
         )
     except ERRORS as error:
         raise UserError(f"{path}: damaged, or no optimizer's states ({error}); {_AFRESH}") from error
@@ -88,16 +83,13 @@ class _Call:
         return self.function(*arguments)
 
 
-class _Optimizer:
+class _Settings:
     """The stand-in of an optimizer: its attributes. Each pickle has subclasses of its own."""
 
-    kind = ""
-
-    def __init__(self) -> None:
-        self.settings: dict[str, Any] = {}
+    found: Mapping[str, Any] = {}
 
     def __setstate__(self, state: Any) -> None:
-        self.settings = dict(state)
+        self.found = dict(state)
 
 
 class _Array:
@@ -114,7 +106,7 @@ class _Array:
 class _Unpickler(pickle.Unpickler):
     """An unpickler that knows only the names with which mxnet describes optimizers and arrays."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, optimizer: type) -> None:
         super().__init__(io.BytesIO(path.read_bytes()))
         self.path = path
         self.known: dict[str, Any] = {
@@ -122,7 +114,11 @@ class _Unpickler(pickle.Unpickler):
             "builtins.object": "object",
             "copyreg._reconstructor": _Call(_rebuilt),
             "mxnet.ndarray.ndarray.NDArray": _Call(_array),
-            **{name: type(kind, (_Optimizer,), {"kind": kind}) for name, kind in _SETTINGS.items()},
+            **{
+                f"{kind.__module__}.{kind.__qualname__}": type(kind.__name__, (_Settings,), {})
+                for kind in optimizer.__mro__
+                if kind is not object
+            },
         }
 
     def find_class(self, module: str, name: str) -> Any:
@@ -151,8 +147,8 @@ def _array(handle: Any) -> _Array:
     return _Array()
 
 
-def _rebuilt(kind: Any, base: Any, state: Any) -> _Optimizer:
-    if not (isinstance(kind, type) and issubclass(kind, _Optimizer)) or state is not None:
+def _rebuilt(kind: Any, base: Any, state: Any) -> _Settings:
+    if not (isinstance(kind, type) and issubclass(kind, _Settings)) or state is not None:
         raise ValueError("an object that is no optimizer")
     return kind()
 

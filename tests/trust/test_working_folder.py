@@ -8,13 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from gluon_yolo.inference.runtimes.autotune_timer import CallTimer
 from gluon_yolo.inference.runtimes.registry import RUNTIMES
 from gluon_yolo.system import interpreter
-from tests.child import python
 from tests.trust.planted import plant_modules
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,8 +79,8 @@ def test_worker_processes_load_images(tmp_path: Path) -> None:
         "import sys\n"
         "from tests.data.loading.test_loader import Memory, loader\n"
         "if __name__ == '__main__':\n"
-        "    with loader(Memory(4), workers=2, worker_type='process') as batches:\n"
-        "        print(len(list(batches)))\n"
+        "    with loader(Memory(4), workers=2, worker_type='process') as processes:\n"
+        "        print(len(list(processes.epoch(0))))\n"
     )
     plant_modules(folder, mark, "multiprocessing", "queue", "json", "pickle")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -109,5 +107,4 @@ def test_every_process_is_started_so() -> None:
     sources = {path.relative_to(ROOT): path.read_text() for path in (ROOT / "gluon_yolo").rglob("*.py")}
     starters = {str(path) for path, text in sources.items() if "sys.executable" in text}
     assert starters == {"gluon_yolo/system/interpreter.py", "gluon_yolo/cli/calling.py"}
-    assert python("-c", "import gluon_yolo.cli.calling as c; print(c.__file__)").stdout
-    assert np.all([".Popen(" not in sources[Path("gluon_yolo/cli/calling.py")]])
+    assert "subprocess" not in sources[Path("gluon_yolo/cli/calling.py")]
