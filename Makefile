@@ -51,7 +51,7 @@ DOCS_STAMP := $(DOCS_VENV)/set-up-$(shell cksum <$(DOCS_LIST) | cut -d' ' -f1)
 # Two programs with environments of their own: uv, which writes the locks, and pip-audit.
 LOCK_VENV ?= $(VENV)-lock
 AUDIT_VENV ?= $(VENV)-audit
-AUDIT_STAMP := $(AUDIT_VENV)/set-up-$(shell cksum <$(LOCKS)/audit.txt | cut -d' ' -f1)
+AUDIT_STAMP := $(AUDIT_VENV)/set-up-$(shell cat $(LOCKS)/audit.txt 2>/dev/null | cksum | cut -d' ' -f1)
 # For every Python from a version on, without the address of an index: the checksums say what is meant, not where it is.
 COMPILE := $(LOCK_VENV)/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
   --constraint $(LOCKS)/constraints.txt --custom-compile-command "make lock"
