@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,12 @@ def test_mxnet_reads_what_was_checked(exported: Path) -> None:
     file.write_text(text.rstrip()[:-1] + f', "nodes": [{json.dumps(bad)}]}}')
     with pytest.raises(UserError, match="has the operator '_Native'"):
         Predictor.load(exported, runtime="mxnet")
+
+
+def test_the_cpp_program_knows_the_same_operators() -> None:
+    text = (OLD.parents[1] / "deploy" / "mxnet_cpp" / "symbol.cpp").read_text()
+    (listed,) = re.findall(r"kKnown = \{(.*?)\};", text, re.DOTALL)
+    assert re.findall(r'"(\w+)"', listed) == sorted(KNOWN)
 
 
 def test_what_does_more_than_compute_is_not_known() -> None:
