@@ -263,6 +263,15 @@ def test_an_xml_expands_nothing(what: str, tmp_path: Path) -> None:
     refused(tmp_path / "model.xml", "openvino", "")
 
 
+def test_ncnn_has_no_layer_of_a_library(exported: Path) -> None:
+    needs("ncnn")
+    param = exported / "tiny.param"
+    param.write_text(param.read_text().replace("Convolution ", "Evil ", 1))
+    with pytest.raises(UserError) as caught:
+        Predictor.load(exported, runtime="ncnn")
+    assert str(caught.value).startswith(f"{param}: is damaged or no file of ncnn's")
+
+
 @pytest.mark.parametrize("layer", ["Python", "Custom", "Evil"])
 def test_caffe_runs_no_layer_of_python(layer: str, tmp_path: Path) -> None:
     pytest.importorskip("google.protobuf")
