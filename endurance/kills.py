@@ -52,7 +52,7 @@ def strike(
     rng, kills, ended, faults = random.Random(seed), 0, 0, []
     shared = shared_memory()
     for number in range(times):
-        if not is_time(until, 2 * plain.seconds):  # for one that is killed, and one that goes on
+        if number and not is_time(until, 2 * plain.seconds):  # for one that is killed, and one that goes on
             break
         folder = place / f"{number}"
         folder.mkdir()
