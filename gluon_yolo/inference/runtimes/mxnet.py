@@ -13,7 +13,7 @@ import numpy as np
 
 from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.graph.node import Graph
-from gluon_yolo.graph.operators import unknown_operator
+from gluon_yolo.graph.symbol_file import checked_text
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.exported_format import RAW_MAP
 from gluon_yolo.inference.model_files import weights_file
@@ -68,7 +68,6 @@ def as_float32(
 FUSION = "MKLDNN"  # mxnet's subgraph pass that fuses convolution, batch normalisation, activation and sum
 INPUT = "data"
 KEPT_SHAPES = 4
-_BROKEN = "is damaged or no mxnet file; export the model again"
 
 
 class MXNetRuntime:
@@ -172,7 +171,7 @@ def read_exported(
     """
     graph = record.exported("symbol", folder)
     symbol_file, params_file = (folder / file for file in graph.files)
-    symbol = read_symbol(symbol_file)
+    symbol = _read(symbol_file, lambda path: mx.sym.load_json(checked_text(Path(path))))
     parameters = read_parameters(params_file)
     missing = set(symbol.list_inputs()) - set(parameters) - {INPUT}
     if missing:
@@ -190,26 +189,6 @@ def read_exported(
     if known.issuperset(raw):  # files of older packages do not have them
         return mx.sym.Group([internals[name] for name in raw]), parameters, record.spec
     return mx.sym.Group([internals[name] for name in graph.decoded]), parameters, None
-
-
-def read_symbol(path: Path) -> mx.sym.Symbol:
-    """Return the graph of an exported ``-symbol.json``, which mxnet sees only when its operators are known.
-
-    Raises:
-        UserError: the file is absent or damaged, or has an operator that no model of this package has.
-    """
-    try:
-        record = json.loads(path.read_bytes())
-        unknown = unknown_operator(record)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{path}: {_BROKEN}") from error
-    if unknown is not None:
-        raise UserError(
-            f"{path}: has the operator {unknown[:80]!r}, which no model of this package has; mxnet has some "
-            "that run programs, so it was not read; export the model again"
-        )
-    # What was checked, and not the file: another reader may understand that in another way.
-    return _read(path, lambda _: mx.sym.load_json(json.dumps(record, ensure_ascii=False)))
 
 
 def read_parameters(path: Path) -> dict[str, mx.nd.NDArray]:
@@ -305,4 +284,4 @@ def _read(path: Path, reader: Any) -> Any:
     try:
         return reader(str(path))
     except (mx.MXNetError, UnicodeDecodeError) as error:  # the message may quote damaged content
-        raise UserError(f"{path}: {_BROKEN}") from error
+        raise UserError(f"{path}: is damaged or no mxnet file; export the model again") from error
