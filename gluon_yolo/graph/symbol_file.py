@@ -12,7 +12,7 @@ from gluon_yolo.graph.operators import unknown_operator
 def checked_text(path: Path) -> str:
     """Return the text of an exported ``-symbol.json`` for mxnet.
 
-    It is what was checked, written anew, and not the file's: another reader may understand that in another way.
+    It is what was checked, written anew: another reader may understand the file in another way.
 
     Raises:
         UserError: the file is absent or damaged, or has an operator that no model of this package has.

@@ -16,6 +16,7 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.mxnet_compat import nd
 from gluon_yolo.weights.pth_pickle import ERRORS
 
+_HOMES = ("mxnet.optimizer", "gluon_yolo.training")  # packages of optimizers
 _AFRESH = "start again, or fine-tune from weights/best.params"
 
 
@@ -114,12 +115,10 @@ class _Unpickler(pickle.Unpickler):
             "builtins.object": "object",
             "copyreg._reconstructor": _Call(_rebuilt),
             "mxnet.ndarray.ndarray.NDArray": _Call(_array),
-            **{
-                f"{kind.__module__}.{kind.__qualname__}": type(kind.__name__, (_Settings,), {})
-                for kind in optimizer.__mro__
-                if kind is not object
-            },
         }
+        for kind in optimizer.__mro__[:-1]:
+            for home in _HOMES:  # a class may have moved since
+                self.known[f"{home}.{kind.__name__}"] = type(kind.__name__, (_Settings,), {})
 
     def find_class(self, module: str, name: str) -> Any:
         """Return the stand-in for a name.
@@ -127,12 +126,13 @@ class _Unpickler(pickle.Unpickler):
         Raises:
             UserError: the name is not known.
         """
-        if f"{module}.{name}" not in self.known:
+        home = next((home for home in _HOMES if module.startswith(f"{home}.")), module)
+        if f"{home}.{name}" not in self.known:
             raise UserError(
                 f"{self.path}: holds a {module}.{name}; only an optimizer's numbers are read, since anything "
                 f"else can run a program; {_AFRESH}"
             )
-        return self.known[f"{module}.{name}"]
+        return self.known[f"{home}.{name}"]
 
 
 def _bytes(content: Any) -> bytes:

@@ -116,6 +116,14 @@ def test_the_states_are_those_that_mxnet_reads() -> None:
         assert (read.asnumpy() == state.asnumpy()).all() and isinstance(read, mx.nd.NDArray)
 
 
+def test_an_optimizer_that_has_moved_is_read(tmp_path: Path) -> None:
+    content = (OLD / "run" / "weights" / "last" / "trainer-a.states").read_bytes()
+    assert content.count(b"mxnet.optimizer.optimizer") == 1
+    moved = tmp_path / "x.states"
+    moved.write_bytes(content.replace(b"mxnet.optimizer.optimizer", b"gluon_yolo.training.moved"))
+    assert read_states(moved, mx.optimizer.SGD).settings["momentum"] == 0.9
+
+
 @pytest.mark.parametrize("kind", ["net", "trainer", "extra"])
 def test_the_files_of_a_checkpoint_lie_in_it(kind: str, run: Path) -> None:
     state = run / "weights" / "last" / "state.json"
