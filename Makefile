@@ -8,6 +8,8 @@
 # make lint              ruff and mypy
 # make docs              build the documentation as pages for a browser, in site/
 # make package           build the source distribution and the wheel, in dist/
+# make lock              write .github/locks anew: what CI installs, each package pinned with its checksums
+# make audit             look these packages up in the list of known vulnerabilities
 # make bench             every benchmark but that of a GPU and those of hours, one after the other
 # make samples           build the C++ programs of deploy/ (docs/deploy.md)
 # make samples-test      hold them to Python
@@ -15,36 +17,51 @@
 # make browser-packages  install the browser that the tests open reports in, on Debian, as root
 #
 # PYTHON=python3.9 VENV=.venv3.9 choose another interpreter and place; REQUIREMENTS=requirements-gpu.txt the GPU
-# wheels; ARGS="tests/data -x" goes to pytest; WORKERS=2 processes run the tests side by side, a thread each.
+# wheels; ARGS="tests/data -x" goes to pytest; WORKERS=2 processes run the tests side by side, a thread each. LOCKED=1
+# installs what is in .github/locks, by checksum, as CI does.
 
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 REQUIREMENTS ?= requirements.txt
 
+LOCKS := .github/locks
+LOCKED ?=
+
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 LISTS := $(REQUIREMENTS) requirements-runtimes.txt requirements-dev.txt
 # The stamp's name holds the lists' checksum, so a change of content, and not of a file's date, calls for pip.
-STAMP := $(VENV)/set-up-$(shell cat $(LISTS) pyproject.toml | cksum | cut -d' ' -f1)
+STAMP := $(VENV)/set-up-$(shell cat $(LISTS) pyproject.toml $(if $(LOCKED),$(LOCKS)/tests.txt) | cksum | cut -d' ' -f1)
 # PyTorch, of which only the tests need to have it here; its CUDA and mxnet's are not for one environment.
-TESTS_LIST := $(if $(filter requirements.txt,$(REQUIREMENTS)),requirements-tests.txt)
+TESTS_LIST := $(if $(LOCKED),,$(if $(filter requirements.txt,$(REQUIREMENTS)),requirements-tests.txt))
 TESTS_STAMP := $(if $(TESTS_LIST),$(VENV)/tests-set-up-$(shell cksum <requirements-tests.txt | cut -d' ' -f1))
 # The name and version of the mxnet package in the list: mxnet==1.9.1 or mxnet-cu112==1.9.1.
 MXNET := $(shell grep -o '^mxnet[a-z0-9-]*==[0-9.]*' $(REQUIREMENTS))
+# Its entry in the lock, for Python 3.13 and later too.
+MXNET_LOCK = awk '/^[^ \#]/ {on = /^mxnet==/} on {sub(/ ;[^\\]*/, " "); print}' $(LOCKS)/tests.txt
 OTHER_MXNET := $(filter-out $(firstword $(subst =, ,$(MXNET))),mxnet mxnet-cu112)
 
 # What builds the documentation has an environment of its own, which nothing else waits for. It needs neither mxnet nor
 # the package, whose sources it reads.
 DOCS_VENV ?= $(VENV)-docs
-DOCS_STAMP := $(DOCS_VENV)/set-up-$(shell cksum <requirements-docs.txt | cut -d' ' -f1)
+DOCS_LIST := $(if $(LOCKED),$(LOCKS)/docs.txt,requirements-docs.txt)
+DOCS_STAMP := $(DOCS_VENV)/set-up-$(shell cksum <$(DOCS_LIST) | cut -d' ' -f1)
+
+# Two programs with environments of their own: uv, which writes the locks, and pip-audit.
+LOCK_VENV ?= $(VENV)-lock
+AUDIT_VENV ?= $(VENV)-audit
+AUDIT_STAMP := $(AUDIT_VENV)/set-up-$(shell cat $(LOCKS)/audit.txt 2>/dev/null | cksum | cut -d' ' -f1)
+# For every Python from a version on, without the address of an index: the checksums say what is meant, not where it is.
+COMPILE := $(LOCK_VENV)/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --constraint $(LOCKS)/constraints.txt --custom-compile-command "make lock"
 
 # Where the C++ samples are built, and what Debian and Ubuntu call what they need. Where they have no libncnn-dev,
 # deploy/build.sh builds ncnn.
 SAMPLES := $(CURDIR)/build/deploy
 SAMPLE_PACKAGES := cmake g++ libopencv-dev nlohmann-json3-dev
 
-.PHONY: setup help run test endurance pythons slow lint docs package bench samples samples-test samples-packages browser-packages
+.PHONY: setup help run test endurance pythons slow lint lock audit docs package bench samples samples-test samples-packages browser-packages
 
 setup: $(STAMP)
 
@@ -54,9 +71,10 @@ $(STAMP):
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@# The CPU and the GPU package own the same files: the one that is not asked for has to go first.
 	@$(PIP) uninstall --yes -qq $(OTHER_MXNET)
-	@$(PIP) install --quiet $(addprefix -r ,$(LISTS))
+	@$(PIP) install --quiet $(if $(LOCKED),--require-hashes -r $(LOCKS)/tests.txt,$(addprefix -r ,$(LISTS)))
 	@# mxnet says numpy<2 and runs on NumPy 2, the only one that there is from Python 3.13 on: pip must not look at that.
-	@if $(PY) -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then $(PIP) install --quiet --no-deps $(MXNET); fi
+	@$(if $(LOCKED),$(MXNET_LOCK) >$(VENV)/mxnet.txt)
+	@if $(PY) -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then $(PIP) install --quiet --no-deps $(if $(LOCKED),--require-hashes -r $(VENV)/mxnet.txt,$(MXNET)); fi
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@rm -f $(VENV)/set-up-*
 	@touch $@
@@ -100,6 +118,22 @@ lint: setup
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
+lock:
+	@test -x $(LOCK_VENV)/bin/uv || { $(PYTHON) -m venv $(LOCK_VENV) && $(LOCK_VENV)/bin/python -m pip --disable-pip-version-check install --quiet "uv>=0.5"; }
+	$(COMPILE) --python-version 3.9 requirements.txt requirements-runtimes.txt requirements-dev.txt requirements-tests.txt --output-file $(LOCKS)/tests.txt
+	$(COMPILE) --python-version 3.12 requirements-docs.txt --output-file $(LOCKS)/docs.txt
+	$(COMPILE) --python-version 3.10 requirements-audit.txt --output-file $(LOCKS)/audit.txt
+
+# --strict: a package that cannot be looked up counts as a fault. --disable-pip: the lock has all of them already.
+audit: $(AUDIT_STAMP)
+	@for lock in tests docs audit; do $(AUDIT_VENV)/bin/python -m pip_audit --strict --require-hashes --disable-pip -r $(LOCKS)/$$lock.txt || exit 1; done
+
+$(AUDIT_STAMP):
+	@test -x $(AUDIT_VENV)/bin/python || $(PYTHON) -m venv $(AUDIT_VENV)
+	@$(AUDIT_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r $(LOCKS)/audit.txt
+	@rm -f $(AUDIT_VENV)/set-up-*
+	@touch $@
+
 # NO_MKDOCS_2_WARNING: mkdocs-material announces its successor in fifteen lines at each build (docs/dependencies.md).
 docs: $(DOCS_STAMP)
 	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build --strict --quiet
@@ -108,7 +142,7 @@ docs: $(DOCS_STAMP)
 $(DOCS_STAMP):
 	@echo "installing into $(DOCS_VENV)"
 	@test -x $(DOCS_VENV)/bin/python || $(PYTHON) -m venv $(DOCS_VENV)
-	@$(DOCS_VENV)/bin/python -m pip --disable-pip-version-check install --quiet -r requirements-docs.txt
+	@$(DOCS_VENV)/bin/python -m pip --disable-pip-version-check install --quiet $(if $(LOCKED),--require-hashes) -r $(DOCS_LIST)
 	@rm -f $(DOCS_VENV)/set-up-*
 	@touch $@
 

@@ -9,7 +9,12 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 # Files of the checkout that are pages of the site, and their names there.
-PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+PAGES = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "SECURITY.md": "security.md",
+}
 # Code, which is left as it is, or a link, or an image; whichever begins first.
 _CODE_OR_LINK = re.compile(
     r"^```.*?^```|`[^`\n]+`|(?P<label>!?\[(?P<text>[^\]]*)\])\((?P<path>[^)#:\s]+)(?P<anchor>#[^)\s]*)?\)",

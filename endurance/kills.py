@@ -13,11 +13,10 @@ import random
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from endurance.flags import chosen, parser_of, shares
+from endurance.flags import chosen, is_time, parser_of, shares
 from endurance.jobs import JOBS, Job, Undisturbed, digests, half_written, run, undisturbed
 
 MOST_KILLS = 4  # of one training, before it is left to end
@@ -31,7 +30,7 @@ def main() -> int:
     args = parser.parse_args()
     out, faults = Path(args.out), 0
     print(f"{'command':18}{'touches':>8}{'kills':>7}{'ended':>7}{'faults':>8}")
-    for name, until in shares(chosen(parser, args.only, list(JOBS)), args.minutes):
+    for name, until in shares(chosen(parser, args.only, list(JOBS)), args.minutes, args.seed):
         times = args.times or TIMES.get(name, 30)
         touches, kills, ended, found = strike(
             JOBS[name], out / name.replace(" ", "_"), times, args.seed, until
@@ -53,7 +52,7 @@ def strike(
     rng, kills, ended, faults = random.Random(seed), 0, 0, []
     shared = shared_memory()
     for number in range(times):
-        if until is not None and time.perf_counter() > until:
+        if number and not is_time(until, 2 * plain.seconds):  # for one that is killed, and one that goes on
             break
         folder = place / f"{number}"
         folder.mkdir()
@@ -62,7 +61,7 @@ def strike(
         for _ in range(rng.randint(1, MOST_KILLS) if job.again else 1):
             killed, text = kill(words, folder, rng, plain)
             kills += killed
-            if not killed:
+            if not killed or not is_time(until, 2 * plain.seconds):
                 break
             fault = fault or left_behind(job, folder, expected)
             words = job.again(folder) if job.again else job.words

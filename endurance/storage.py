@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from endurance.flags import chosen, parser_of, shares
+from endurance.flags import chosen, is_time, parser_of, shares
 from endurance.jobs import JOBS, PAGE, Job, Undisturbed, digests, half_written, run, undisturbed
 
 ROOM = 256 << 20  # bytes, of the file system while nothing is to fail
@@ -40,11 +40,18 @@ def main() -> int:
     if len(faults) < len(FAULTS):
         print("not root: nothing can be mounted, so disks do not fill up and do not turn read-only")
     pairs = [(JOBS[job], name) for job in chosen(parser, args.only, list(JOBS)) for name in faults]
-    lost = 0
+    lost, known = 0, {}
     print(f"{'command':18}{'fault':12}{'times':>6}{'said':>6}{'unharmed':>9}{'faults':>8}")
-    for (job, name), until in shares(pairs, args.minutes):
+    for (job, name), until in shares(pairs, args.minutes, args.seed):
         place = Path(args.out) / f"{job.name.replace(' ', '_')}-{name}"
-        said, unharmed, found = suffer(job, place, FAULTS[name], args.times, args.seed, until)
+        unmount(place)
+        if job.name not in known:
+            known[job.name] = undisturbed(job, place)
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        said, unharmed, found = suffer(
+            job, place, FAULTS[name], args.times, args.seed, until, known[job.name]
+        )
         count = said + unharmed + len(found)
         print(f"{job.name:18}{name:12}{count:>6}{said:>6}{unharmed:>9}{len(found):>8}", flush=True)
         for text in found:
@@ -55,15 +62,19 @@ def main() -> int:
 
 
 def suffer(
-    job: Job, place: Path, fault: Callable[..., tuple[int, str]], times: int, seed: int, until: float | None
+    job: Job,
+    place: Path,
+    fault: Callable[..., tuple[int, str]],
+    times: int,
+    seed: int,
+    until: float | None,
+    plain: Undisturbed,
 ) -> tuple[int, int, list[str]]:
     """Run a command with a fault so many times; return how often it said so, went on unharmed, or lost."""
-    unmount(place)
-    plain = undisturbed(job, place)
     expected = plain.digests
     rng, said, unharmed, lost = random.Random(seed), 0, 0, []
     for number in range(times):
-        if until is not None and time.perf_counter() > until:
+        if number and not is_time(until, 2 * plain.seconds):
             break
         folder = place / f"{number}"
         folder.mkdir()

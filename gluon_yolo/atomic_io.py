@@ -21,6 +21,8 @@ def replacing(path: Path) -> Iterator[Path]:
     The temporary file is deleted when the block raises.
     """
     part = path.with_name(f"{path.name}.part")
+    if part.is_symlink():  # it may lead anywhere, and what is there would be written over
+        part.unlink()
     part.touch()  # in a folder without write permission, every kind of writer gives Python's short error
     try:
         yield part

@@ -51,6 +51,11 @@ def check_text(folder: str | os.PathLike[str]) -> None:
         ) from error
 
 
+def is_plain(name: object) -> bool:
+    """Return whether a value that a file gives is a name in that file's own folder, and no path."""
+    return isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\:\0")
+
+
 def made_name(text: str) -> str:
     """Return the valid file name that is nearest to a text; empty when no valid character is left."""
     name = _FORBIDDEN.sub("_", text).strip(" ._-")

@@ -18,7 +18,7 @@ from gluon_yolo.training.config import TrainConfig
 from tests import shown_commands
 from tests.shown_commands import ROOT, Slip
 
-OUTSIDE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+OUTSIDE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
 PAGES = [*OUTSIDE, *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from gluon_yolo._version import __version__
 
@@ -53,7 +55,89 @@ def test_the_workflows_check_all_that_there_is_to_check() -> None:
         for step in steps(path)
         if "run" in step
     }
-    assert {"lint", "test", "docs", "package", "samples-test"} <= called
+    assert {"lint", "test", "docs", "package", "samples-test", "endurance", "audit"} <= called
+
+
+LOCKS = ROOT / ".github" / "locks"
+LOCKED = {
+    "tests": [
+        "requirements.txt",
+        "requirements-runtimes.txt",
+        "requirements-dev.txt",
+        "requirements-tests.txt",
+    ],
+    "docs": ["requirements-docs.txt"],
+    "audit": ["requirements-audit.txt"],
+}
+
+
+def locked(name: str) -> list[Requirement]:
+    """Return what a lock pins."""
+    text = (LOCKS / f"{name}.txt").read_text()
+    entries = re.findall(r"^([^\s#].*?)(?: \\)?\n((?:    --hash=\S+(?: \\)?\n)*)", text, re.MULTILINE)
+    for entry, sums in entries:
+        assert re.findall(r"--hash=sha256:[0-9a-f]{64}\b", sums), entry
+    assert len(entries) == len(re.findall(r"^[^\s#]", text, re.MULTILINE))
+    return [Requirement(entry) for entry, _ in entries]
+
+
+@pytest.mark.parametrize("name", LOCKED)
+def test_a_lock_pins_what_the_requirements_ask_for(name: str) -> None:
+    """For every Python: one version, with checksums, and no address of an index (`make lock`)."""
+    text = (LOCKS / f"{name}.txt").read_text()
+    assert "://" not in text and "--index" not in text and "--find-links" not in text
+    pins = locked(name)
+    asked = [
+        Requirement(line.partition("#")[0])
+        for file in LOCKED[name]
+        for line in (ROOT / file).read_text().splitlines()
+        if line.partition("#")[0].strip()
+    ]
+    oldest = {"tests": 9, "docs": 12, "audit": 10}[name]
+    for version in (python for python in PYTHONS if int(python.split(".")[1]) >= oldest):
+        machine = {"python_version": version, "python_full_version": f"{version}.1", "sys_platform": "linux"}
+        machine = {**machine, "platform_machine": "x86_64", "os_name": "posix", "platform_system": "Linux"}
+        there: dict[str, str] = {}
+        for pin in pins:
+            if pin.marker is None or pin.marker.evaluate(machine):
+                assert canonicalize_name(pin.name) not in there, f"{pin.name} twice for {version}"
+                (only,) = pin.specifier
+                assert only.operator == "=="
+                there[canonicalize_name(pin.name)] = only.version
+        for wanted in asked:
+            if wanted.marker is None or wanted.marker.evaluate(machine):
+                found = there.get(canonicalize_name(wanted.name))
+                assert found and wanted.specifier.contains(found), f"{wanted} on {version}: {found}"
+
+
+@pytest.mark.parametrize("target", ["setup", "docs"])
+def test_ci_installs_by_checksum_alone(target: str) -> None:
+    (workflow,) = WORKFLOWS
+    assert yaml.safe_load(workflow.read_text())["env"] == {"LOCKED": "1"}
+    command = ["make", "--dry-run", target, "VENV=.venv-of-nobody", "LOCKED=1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    installs = re.findall(r"pip (?:--\S+ )?install (.*)", done.stdout)
+    lists = [install for install in installs if "--editable" not in install]
+    assert lists and all("--require-hashes" in install for install in lists), installs
+    files = {
+        "setup": [".github/locks/tests.txt", ".venv-of-nobody/mxnet.txt"],
+        "docs": [".github/locks/docs.txt"],
+    }
+    assert re.findall(r"-r ([^\s;]+)", "\n".join(installs)) == files[target]
+
+
+def test_mxnet_is_locked_for_every_python(tmp_path: Path) -> None:
+    """Its entry without what says for which Python: from 3.13 on it is installed without its dependencies."""
+    done = subprocess.run(
+        ["make", "--dry-run", "setup", "VENV=.venv-of-nobody", "LOCKED=1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (command,) = re.findall(r"^(awk .*) >\S+$", done.stdout, re.MULTILINE)
+    entry = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert re.fullmatch(r"mxnet==1\.9\.1 +\\\n(    --hash=sha256:\w+( \\)?\n)+(    # .*\n)*", entry), entry
 
 
 def test_every_supported_python_is_named_everywhere() -> None:
@@ -116,7 +200,7 @@ def test_the_licence_is_whole() -> None:
 
 def test_the_documentation_needs_nothing_that_a_training_waits_for() -> None:
     """``make setup`` installs none of it, and ``make docs`` nothing else."""
-    environment = {**os.environ, "VENV": ".venv-of-nobody"}
+    environment = {**os.environ, "VENV": ".venv-of-nobody", "LOCKED": ""}
     command = ["make", "--dry-run", "docs", "VENV=.venv-of-nobody"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert re.findall(r"-r (\S+)", done.stdout) == ["requirements-docs.txt"]

@@ -86,8 +86,8 @@ def build(checkout: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """Return a copy of what the site is made from."""
-    wanted = ["mkdocs.yml", "docs", "gluon_yolo", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"]
-    for name in (*wanted, "Makefile", "deploy"):
+    wanted = ["mkdocs.yml", "docs", "gluon_yolo", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+    for name in (*wanted, "SECURITY.md", "LICENSE", "Makefile", "deploy"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
     return tmp_path

@@ -86,7 +86,13 @@ void read_graph(const json& graphs, const std::string& format, const fs::path& f
     record.cut = graph.at("cut").get<std::string>();
     record.outputs = graph.at("outputs").get<std::vector<std::string>>();
     record.decoded = graph.at("decoded").get<std::vector<std::string>>();
-    for (const json& file : graph.at("files")) record.files.push_back(folder / file.get<std::string>());
+    for (const json& file : graph.at("files")) {
+        const auto name = file.get<std::string>();
+        if (name.empty() || name == "." || name == ".." || name.find_first_of("/\\:") != std::string::npos) {
+            throw UserError("the file " + name + " is not one beside it");
+        }
+        record.files.push_back(folder / name);
+    }
     if (record.files.size() != 2) throw UserError("expected two files of " + format);
 }
 

@@ -6,6 +6,7 @@
 
 #include "../common/decode.h"
 #include "../common/error.h"
+#include "symbol.h"
 
 namespace gluon_yolo {
 namespace {
@@ -32,7 +33,7 @@ MXNetDetector::MXNetDetector(const ModelRecord& record, std::shared_ptr<const MX
     for (const std::string& output : outputs) nodes.push_back(node_of(output));
     for (const std::string& node : nodes) names.push_back(node.c_str());
 
-    const std::string symbol = read_file(record.files[0]), parameters = read_file(record.files[1]);
+    const std::string symbol = read_symbol(record.files[0]), parameters = read_file(record.files[1]);
     if (parameters.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
         throw UserError(record.files[1].string() + ": is larger than the C predict API takes");
     }

@@ -74,6 +74,7 @@ def _resume(folder: RunFolder, args: Args, callbacks: Sequence[Any], processes: 
     if processes.is_first and run_note.going_on(folder.path):
         raise UserError(f"{folder.path}: {run_note.story(folder.path)}; wait for it, or stop it")
     processes.announce(folder.path)
+    folder.refuse_links()
     _prepare_cpu(args)
     if not folder.is_fresh() and (finished := _finished(folder, args)):
         return finished

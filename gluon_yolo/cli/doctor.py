@@ -15,7 +15,7 @@ from types import ModuleType
 import gluon_yolo
 from gluon_yolo.errors import UserError, explain
 from gluon_yolo.pytorch import device
-from gluon_yolo.system import cpu, cuda
+from gluon_yolo.system import cpu, cuda, interpreter
 
 HELP = """\
 Print the versions of what is installed, the processor cores, the GPUs and which engine can use them, the
@@ -158,7 +158,7 @@ def _runtime_state(runtime: str) -> str:
     if importlib.util.find_spec(runtime) is None:
         return f"not installed: pip install {runtime.replace('_', '-')}"
     code = f"import importlib.metadata as m, {runtime}; print('\\n{_VERSION}' + m.version('{runtime}'))"
-    tried = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, errors="replace")
+    tried = subprocess.run(interpreter.code(code), capture_output=True, text=True, errors="replace")
     said = [line[len(_VERSION) :] for line in tried.stdout.splitlines() if line.startswith(_VERSION)]
     if tried.returncode == 0 and said:
         return f"{said[-1]} ready"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo.file_names import is_plain
 from gluon_yolo.inference.runtimes.fixed_shape import ANY, FixedShape
 
 # Endings of each format's files, after the model's name; the first one is the file to open.
@@ -68,7 +69,7 @@ class ExportedFormat:
             ValueError: the cut is unknown, or a file is in another folder.
         """
         files = tuple(record["files"])
-        if not files or any(Path(file).name != file for file in files):
+        if not files or not all(map(is_plain, files)):
             raise ValueError(f"files {files}")
         if record["cut"] not in CUTS:
             raise ValueError(f"cut {record['cut']!r}")
@@ -89,7 +90,21 @@ def read_formats(record: Mapping[str, Any], folder: Path) -> dict[str, ExportedF
     """
     if record["format"] < 2:
         return _of_format_1(record, folder)
-    return {kind: ExportedFormat.from_dict(exported) for kind, exported in record["graphs"].items()}
+    formats = {kind: ExportedFormat.from_dict(exported) for kind, exported in record["graphs"].items()}
+    for kind, exported in formats.items():
+        _check_endings(kind, exported.files)
+    return formats
+
+
+def _check_endings(kind: str, files: tuple[str, ...]) -> None:
+    """Demand a format's own kinds of files: some runtimes choose a reader by the ending.
+
+    Raises:
+        ValueError: it has others.
+    """
+    wanted = tuple(Path(ending).suffix or ending for ending in ENDINGS.get(kind, ()))
+    if wanted and tuple(Path(file).suffix.lower() for file in files) != wanted:
+        raise ValueError(f"files {files} of {kind}: expected {' and '.join(wanted)}")
 
 
 def _of_format_1(record: Mapping[str, Any], folder: Path) -> dict[str, ExportedFormat]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.file_names import BEST_WEIGHTS
+from gluon_yolo.file_names import BEST_WEIGHTS, is_plain
 from gluon_yolo.inference.exported_format import ENDINGS
 from gluon_yolo.inference.model_record import EXPORT, RUN_RECORD, is_record
 from gluon_yolo.system import run_note
@@ -66,7 +66,10 @@ def weights_of(path: Path) -> Path:
     if best.is_file() and which != "last":
         return best
     try:
-        last = state.parent / _read_json(state)["files"]["net"]["name"]
+        name = _read_json(state)["files"]["net"]["name"]
+        if not is_plain(name):
+            raise UserError(f"{state}: names a file that is not beside it ({name}); get the run anew")
+        last = state.parent / name
     except (TypeError, KeyError) as error:
         missing = f"no whole {state.parent}" if which else f"neither {best} nor a whole {state.parent}"
         story = run_note.story(weights.parent, advised=True)
@@ -123,7 +126,9 @@ def _in_folder(path: Path) -> Path:
 
 
 def _read_json(path: Path) -> Any:
+    if not path.is_file():  # a pipe would be waited for without end
+        return None
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None

@@ -12,6 +12,7 @@ from typing import Any
 
 from gluon_yolo._version import __version__
 from gluon_yolo.errors import UserError
+from gluon_yolo.file_names import is_plain
 from gluon_yolo.inference.advice import export_command
 from gluon_yolo.inference.exported_format import ExportedFormat, read_formats, read_threshold
 from gluon_yolo.inference.preprocess import Preprocess
@@ -146,6 +147,7 @@ class ModelRecord:
     def write(self, path: Path) -> None:
         """Write the record to a file, atomically."""
         partial = path.with_name(f"{path.name}.partial")
+        partial.unlink(missing_ok=True)  # a link would be written through
         partial.write_text(json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         os.replace(partial, path)
 
@@ -160,7 +162,7 @@ class ModelRecord:
             record = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path}: is not JSON ({error}); write the model again: `{EXPORT}`") from error
         return cls.of(record, path)
 
@@ -187,12 +189,15 @@ class ModelRecord:
         try:
             height, width = record["input"]["size_hw"]
             candidates = record.get("max_candidates")
+            formats = read_formats(record, path.parent)
+            if formats and not is_plain(record["name"]):  # files get this name
+                raise ValueError(f"name {record['name']!r}")
             return cls(
                 name=record["name"],
                 network=record["network"],
                 spec=_read_spec(record, (int(height), int(width))),
                 size_hw=(int(height), int(width)),
-                formats=read_formats(record, path.parent),
+                formats=formats,
                 precision=record.get("precision", "float32"),
                 weights=record.get("weights"),
                 fit=Preprocess(record["input"].get("fit", "resize")).mode,

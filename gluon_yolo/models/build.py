@@ -169,7 +169,7 @@ def find_architecture(network: str, folder: Path | None = None, datasets: Sequen
     Args:
         network: a name of the zoo in any spelling, the path of a darknet cfg or of a model's folder that has
             one, or the name of a network whose cfg lies in ``folder``.
-        folder: of a model.
+        folder: of a model, whose record gives ``network``: then it is a name, and no path is followed.
         datasets: ending for a zoo name without one: ``voc`` or ``coco``.
 
     Raises:
@@ -177,10 +177,11 @@ def find_architecture(network: str, folder: Path | None = None, datasets: Sequen
     """
     if folder is not None and (folder / CFG).is_file():
         return CfgArchitecture(read_cfg(folder / CFG), network)
-    path = Path(network).expanduser()
-    path = path / CFG if (path / CFG).is_file() else path
-    if path.suffix == ".cfg" or os.sep in network:
-        return CfgArchitecture(read_cfg(path), path.resolve().parent.name if path.name == CFG else None)
+    if folder is None:
+        path = Path(network).expanduser()
+        path = path / CFG if (path / CFG).is_file() else path
+        if path.suffix == ".cfg" or os.sep in network:
+            return CfgArchitecture(read_cfg(path), path.resolve().parent.name if path.name == CFG else None)
     try:
         return Architecture(zoo.canonical(network, *datasets))
     except UserError as error:

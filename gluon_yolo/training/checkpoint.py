@@ -9,8 +9,8 @@
     devices-a.params  only with several devices: the running statistics of all devices but the first
 
 The next save writes ``*-b.*`` beside them, renames a new ``state.json`` over the old one, and deletes
-``*-a.*``. The checkpoint changes only at that rename. The ``.states`` file is a pickle, which can run code
-when it is read: resume only runs that you trust.
+``*-a.*``. The checkpoint changes only at that rename. The ``.states`` file is a pickle, of which only
+numbers are read (:mod:`gluon_yolo.training.optimizer_pickle`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 from gluon_yolo import atomic_io, parameter_io
 from gluon_yolo._version import __version__
 from gluon_yolo.errors import UserError
-from gluon_yolo.file_names import BEST_WEIGHTS
+from gluon_yolo.file_names import BEST_WEIGHTS, is_plain
 from gluon_yolo.mxnet_compat import gluon, mx, nd
 from gluon_yolo.text import first_line
 from gluon_yolo.training import rng_state
@@ -244,6 +244,9 @@ class Checkpoint:
         missing = (required - set(record)) | ({"net", "trainer", "extra"} - set(record.get("files", {})))
         if missing:
             raise UserError(f"{self._state}: damaged: {', '.join(sorted(missing))} missing; {_AFRESH}")
+        for sealed in record["files"].values():
+            if not isinstance(sealed, dict) or not is_plain(sealed.get("name")):
+                raise UserError(f"{self._state}: damaged: names a file that is not beside it; {_AFRESH}")
         return record
 
     def _slot(self) -> str:

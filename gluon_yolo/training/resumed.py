@@ -58,11 +58,18 @@ def resumed_args(given: Mapping[str, Any], kept: Mapping[str, Any]) -> Args:
         kept: the run's ``args.json``.
 
     Raises:
-        SettingError: ``memory`` is invalid, or ``epochs`` are fewer than the run's.
+        SettingError: ``memory`` is invalid, ``epochs`` are fewer than the run's, or its hosts met at a place
+            that is not given anew.
     """
     check_memory(given)
     may_change = [name for name in _ANEW if name not in TEACHER or kept.get("teacher")]
     check_epochs(given, kept, str(given.get("resume") or ""))
+    if kept.get("meet") and "meet" not in given and str(given.get("hosts")) != "1":
+        # Who holds that place can send this process what it runs: a folder's word for it is not enough.
+        raise SettingError(
+            f"{given.get('resume')}: its processes met at {kept['meet']}, which is not taken from a run's "
+            f"folder: give {{meet}} {kept['meet']} anew if that is your host, or {{hosts}} 1 to train here"
+        )
     ignored = [
         f"{{{name}}} {value} (the run has {kept.get(name)})"
         for name, value in given.items()

@@ -79,6 +79,16 @@ class RunFolder:
             )
         return folder
 
+    def refuse_links(self) -> None:
+        """Raise a UserError for a file that is a link out of the folder: a training writes through it."""
+        home = self.path.resolve()
+        for path in sorted(self.path.rglob("*")):
+            if path.is_symlink() and not path.is_dir() and home not in path.resolve().parents:
+                raise UserError(
+                    f"{path}: is a link to {os.readlink(path)}, out of the run's folder, where the training "
+                    "would write; put the file itself there"
+                )
+
     def is_fresh(self) -> bool:
         """Return whether no checkpoint was ever completed; then the training starts again.
 

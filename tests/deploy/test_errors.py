@@ -66,6 +66,12 @@ def edited(models, label, edit, model=None):
     return folder
 
 
+def elsewhere(record, place):
+    """Let the files of every format lie in another folder."""
+    for graph in record["graphs"].values():
+        graph["files"] = [f"{place}{file}" for file in graph["files"]]
+
+
 @pytest.mark.parametrize(
     ("label", "edit", "expected"),
     (
@@ -92,6 +98,10 @@ def edited(models, label, edit, model=None):
             "size",
             lambda record: record["input"].update(size_hw=[100, 100]),
             "no multiple of the largest stride",
+        ),
+        *(
+            (f"place{number}", lambda record, place=place: elsewhere(record, place), "is not one beside it")
+            for number, place in enumerate(("../", "/", "sub/"))
         ),
     ),
 )
@@ -123,6 +133,18 @@ def test_damaged_files(sample, models, image):
         file.unlink()
         message = said(sample, 1, folder, image)
         assert file.name in message and re.search("no such file", message, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("sample", ("mxnet",), indirect=True)
+def test_an_operator_that_may_run_something_is_refused(sample, models, image):
+    folder = models.changed(models.random(), "operator")
+    (file,) = folder.glob("*-symbol.json")
+    graph = json.loads(file.read_text())
+    node = next(node for node in graph["nodes"] if node["op"] == "Convolution")
+    node["op"], node["attrs"] = "_Native", {"info": "0x0"}
+    file.write_text(json.dumps(graph))
+    message = said(sample, 1, folder, image)
+    assert file.name in message and "has the operator '_Native'" in message
 
 
 @pytest.mark.parametrize("sample", ("ncnn",), indirect=True)

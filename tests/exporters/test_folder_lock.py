@@ -73,16 +73,16 @@ def test_a_disk_without_locks(tmp_path, monkeypatch):
 
 def test_of_runs_that_publish_at_once_one_is_whole_and_the_others_are_refused(tmp_path):
     """All begin together and write while another one does."""
-    refused, begun = [], threading.Barrier(4)
+    refused, begun, names = [], threading.Barrier(4), ("a", "b", "c.onnx")
     record = ModelRecord("toy", "yolo3_toy", DetectionSpec(("cat",)), (64, 64))
 
     def publish(who):
         begun.wait()
         try:
-            with staged(tmp_path / "out", record, {"darknet": ["a", "b"], "onnx": ["c"]}) as coming:
-                for name in "abc":
+            with staged(tmp_path / "out", record, {"darknet": ["a", "b"], "onnx": ["c.onnx"]}) as coming:
+                for name in names:
                     (coming.aside / name).write_text(who)
-                coming.formats["onnx"] = ExportedFormat(("c",), "raw", (who,))
+                coming.formats["onnx"] = ExportedFormat(("c.onnx",), "raw", (who,))
                 while len(refused) < 3:
                     threading.Event().wait(0.001)
         except UserError as error:
@@ -94,8 +94,8 @@ def test_of_runs_that_publish_at_once_one_is_whole_and_the_others_are_refused(tm
     for thread in threads:
         thread.join(timeout=60)
     assert len(refused) == 3 and all("another run is writing there" in said for said in refused)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a", "b", "c", "toy.json"]
-    (who,) = {(tmp_path / "out" / name).read_text() for name in "abc"}
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [*names, "toy.json"]
+    (who,) = {(tmp_path / "out" / name).read_text() for name in names}
     assert ModelRecord.read(tmp_path / "out" / "toy.json").exported("onnx", tmp_path / "out").outputs == (
         who,
     )

@@ -21,6 +21,7 @@ import numpy as np
 
 from gluon_yolo.data.loading.sampler import Job
 from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.system import interpreter
 
 Make = Callable[[Job, np.ndarray], np.ndarray]
 
@@ -61,7 +62,8 @@ class ProcessWorkers:
                 name=f"gluon_yolo-loader-{number}",
                 daemon=True,
             )
-            process.start()
+            with interpreter.safe_path():
+                process.start()
             worker_end.close()
             self._workers.append((process, parent_end))
 

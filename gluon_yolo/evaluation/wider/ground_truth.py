@@ -12,6 +12,7 @@ import numpy as np
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import MissingDependency, SettingError, UserError
 from gluon_yolo.evaluation.matching import marks_of
+from gluon_yolo.file_names import is_plain
 
 SETS = ("Easy", "Medium", "Hard")
 HEIGHTS = (50, 30, 10)  # pixels: faces that are higher are in the set, where the official files are absent
@@ -81,10 +82,12 @@ def read_ground_truth(folder: str | os.PathLike[str]) -> GroundTruth:
     images: dict[str, ImageFaces] = {}
     event_of: dict[str, str] = {}
     try:
-        for i, event in enumerate(content["event_list"][:, 0]):
+        for i, event in enumerate(map(_text, content["event_list"][:, 0])):
+            if not is_plain(event):  # predictions are written into a folder of this name
+                raise ValueError(f"event {event!r}")
             for j, name in enumerate(map(_text, names[i])):
                 images[name] = _faces(boxes[i][j], [of_set[i][j] for of_set in numbers])
-                event_of[name] = _text(event)
+                event_of[name] = event
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise UserError(
             f"{folder}: the files are not of one version ({_kind(error)}); fetch all four"

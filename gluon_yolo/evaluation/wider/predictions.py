@@ -12,6 +12,7 @@ from gluon_yolo.detections import Detections
 from gluon_yolo.evaluation.detection_store import DetectionStore
 from gluon_yolo.evaluation.wider.ground_truth import GroundTruth
 from gluon_yolo.evaluation.wider.metric import stem_of
+from gluon_yolo.file_names import is_plain
 
 
 def write_predictions(
@@ -36,6 +37,7 @@ def write_predictions(
         event = PurePath(dataset.name(index)).parent.name
         if ground_truth is not None:
             event = ground_truth.events.get(stem, event)
+        event = event if is_plain(event) else ""
         path = Path(folder) / event / f"{stem}.txt"
         with writing(path, "name another place"):
             path.parent.mkdir(parents=True, exist_ok=True)

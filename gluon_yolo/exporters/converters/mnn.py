@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from gluon_yolo.exporters.request import Request
 from gluon_yolo.exporters.verify import BOUNDS, Parity, WrongResults
 from gluon_yolo.inference.exported_format import ExportedFormat
 from gluon_yolo.inference.runtimes.mnn import MNNRuntime
+from gluon_yolo.system import interpreter
 
 # The converter's module, not the command `mnnconvert`, which reports each model to its maker's server and
 # installs a package for that. It runs in its own process, because it prints much and can end the process on
@@ -37,7 +37,7 @@ def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
     words = ["-f", "ONNX", "--modelFile", str(source), "--MNNModel", str(folder / file)]
     words += ["--bizCode", "gluon_yolo"]
     words += ["--fp16"] if request.precision == "float16" else []
-    done = subprocess.run([sys.executable, "-c", _CONVERT, *words], capture_output=True, text=True)
+    done = subprocess.run(interpreter.code(_CONVERT, *words), capture_output=True, text=True)
     if done.returncode or not (folder / file).is_file():
         said = (done.stdout + done.stderr).strip().splitlines() or ["it said nothing"]
         raise WrongResults(f"{file}: MNN's converter failed: {said[-1]}; nothing was written")

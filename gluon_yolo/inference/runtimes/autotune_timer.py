@@ -26,6 +26,7 @@ from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.runtimes import registry
 from gluon_yolo.inference.runtimes.registry import Network
 from gluon_yolo.nms import SHOWN_SCORE
+from gluon_yolo.system import interpreter
 
 SECONDS = 0.12  # for the calls of a turn
 MOST_CALLS = 20
@@ -54,7 +55,7 @@ class CallTimer:
         words = [runtime, str(file), *map(str, size_hw), *([] if gpu is None else [str(gpu)])]
         self._errors = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, *words],
+            interpreter.module(__name__, *words),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -13,6 +13,7 @@ import numpy as np
 
 from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.graph.node import Graph
+from gluon_yolo.graph.symbol_file import checked_text
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.exported_format import RAW_MAP
 from gluon_yolo.inference.model_files import weights_file
@@ -170,7 +171,7 @@ def read_exported(
     """
     graph = record.exported("symbol", folder)
     symbol_file, params_file = (folder / file for file in graph.files)
-    symbol = _read(symbol_file, mx.sym.load)
+    symbol = _read(symbol_file, lambda path: mx.sym.load_json(checked_text(Path(path))))
     parameters = read_parameters(params_file)
     missing = set(symbol.list_inputs()) - set(parameters) - {INPUT}
     if missing:

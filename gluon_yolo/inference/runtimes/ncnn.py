@@ -124,8 +124,8 @@ def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> NcnnRunti
         MissingDependency: ncnn is not installed.
         UserError: a file is absent or damaged, or there is no such GPU.
     """
-    record.exported("ncnn", folder)
-    return NcnnRuntime(folder, record.name, record.spec, gpu)
+    graph = record.exported("ncnn", folder)
+    return NcnnRuntime(folder, graph.files[0][: -len(ENDINGS["ncnn"][0])], record.spec, gpu)
 
 
 def _path(folder: Path, name: str, ending: str) -> Path:

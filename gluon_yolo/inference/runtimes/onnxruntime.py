@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference import embedded_record
+from gluon_yolo.inference import embedded_record, onnx_file
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import base
 from gluon_yolo.inference.runtimes.base import check_size, has_vnni, import_package, threads
@@ -42,6 +42,7 @@ class OnnxRuntime:
         if not (portable or has_vnni()):  # int8 sums would overflow without this option
             options.add_session_config_entry("session.x64quantprecision", "1")
         providers = _providers(runtime, gpu)
+        onnx_file.check_whole(path)
         try:
             session = runtime.InferenceSession(str(path), options, providers=providers)
         except Exception as error:  # its errors have no narrower base class

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference import embedded_record
+from gluon_yolo.inference import embedded_record, onnx_file
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import base
 from gluon_yolo.inference.runtimes.base import check_size, import_package, sums_saturate, threads
@@ -61,6 +61,8 @@ class OpenVINORuntime:
             )
             if precision == "int8" and not portable and sums_saturate():
                 self._options[INT8_KERNELS] = False
+        if path.suffix.lower() == ".onnx":
+            onnx_file.check_whole(path)
         try:
             self._model = self._core.read_model(path)
         except RuntimeError as error:

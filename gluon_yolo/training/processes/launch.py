@@ -19,6 +19,7 @@ from typing import Any, Callable
 from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.progress.heartbeat import HEARTBEAT
 from gluon_yolo.system.cpu import physical_cores
+from gluon_yolo.system.interpreter import SAFE_PATH
 from gluon_yolo.text import counted
 from gluon_yolo.torch_compat import (
     RendezvousConnectionError,
@@ -234,6 +235,7 @@ def _variables(start: Launch) -> dict[str, str]:
         "NCCL_SOCKET_IFNAME": interface_of(address) if start.meet else "",
         # A host that joins a later round would wait for an address that torch writes in the first one.
         "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+        SAFE_PATH: "1",
     }
     given = {name for name in wanted if name in os.environ}
     mxnet = sys.modules.get("gluon_yolo.mxnet_compat")
