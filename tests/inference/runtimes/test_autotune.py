@@ -22,7 +22,11 @@ from gluon_yolo.system import cache as system_cache
 SPEC = DetectionSpec(("circle",))
 SIZE_HW = (32, 32)
 SPEEDS = {"mxnet": [20.0], "onnxruntime": [4.0], "openvino": [8.0], "ncnn": [12.0]}  # milliseconds
-GRAPHS = {"symbol": "toy-symbol.json", "onnx": "toy.onnx", "ncnn": "toy.param"}
+GRAPHS = {
+    "symbol": ("toy-symbol.json", "toy-0000.params"),
+    "onnx": ("toy.onnx",),
+    "ncnn": ("toy.param", "toy.bin"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -85,13 +89,13 @@ def loaded(speeds, monkeypatch):
 
 
 def record_of(kinds=tuple(GRAPHS), **changes):
-    exports = {kind: ExportedFormat((GRAPHS[kind],), "raw", ("raw_0", "raw_1", "raw_2")) for kind in kinds}
+    exports = {kind: ExportedFormat(GRAPHS[kind], "raw", ("raw_0", "raw_1", "raw_2")) for kind in kinds}
     return ModelRecord("toy", "toy", SPEC, SIZE_HW, **{"formats": exports, "weights": "a1", **changes})
 
 
 @pytest.fixture
 def folder(tmp_path):
-    for name in GRAPHS.values():
+    for name in itertools.chain(*GRAPHS.values()):
         (tmp_path / name).write_text("weights")
     return tmp_path
 
