@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
 import os
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gluon_yolo.atomic_io import replacing
 from gluon_yolo.system.cpu import physical_cores
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 log = logging.getLogger("gluon_yolo")
 
 HOUR, DAY = 3600.0, 86400.0
 AGE, AGE_IF_BUSY = 30 * DAY, HOUR  # seconds until a result is out of date
 BUSY = 0.5  # load of other programs, as a share of the cores, from which on the machine counts as busy
+_measuring = threading.Lock()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +79,39 @@ def write(file: Path, choice: Choice) -> None:
             part.write_text(json.dumps(dataclasses.asdict(choice)) + "\n", encoding="utf-8")
     except OSError:
         log.debug("%s: cannot be written; the next time measures again", file)
+
+
+@contextlib.contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other thread or process is in such a block: side by side they would time each other.
+
+    The system releases the lock of a process that ends in any way. Where the folder cannot be made, or its
+    disk has no locks, the threads of this process alone wait for one another.
+
+    Args:
+        folder: of the results; made when absent.
+    """
+    with _measuring:
+        handle = _locked(folder)
+        try:
+            yield
+        finally:
+            if handle is not None:
+                os.close(handle)
+
+
+def _locked(folder: Path) -> int | None:
+    """Lock a folder; return the handle that unlocks it when closed, None without locks."""
+    if fcntl is None:
+        return None
+    handle = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError:
+        log.debug("%s: cannot be locked", folder)
+    return handle
 
 
 def now() -> float:
