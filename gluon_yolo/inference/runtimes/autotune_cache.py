@@ -14,11 +14,7 @@ from pathlib import Path
 
 from gluon_yolo.atomic_io import replacing
 from gluon_yolo.system.cpu import physical_cores
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from gluon_yolo.system.waiting_lock import locked
 
 log = logging.getLogger("gluon_yolo")
 
@@ -91,27 +87,8 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
     Args:
         folder: of the results; made when absent.
     """
-    with _measuring:
-        handle = _locked(folder)
-        try:
-            yield
-        finally:
-            if handle is not None:
-                os.close(handle)
-
-
-def _locked(folder: Path) -> int | None:
-    """Lock a folder; return the handle that unlocks it when closed, None without locks."""
-    if fcntl is None:
-        return None
-    handle = None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-    except OSError:
-        log.debug("%s: cannot be locked", folder)
-    return handle
+    with _measuring, locked(folder):
+        yield
 
 
 def now() -> float:
