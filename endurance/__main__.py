@@ -5,8 +5,8 @@
 With a limit every part has its share of what is left of it, so that all ends in time: a part that has more to
 do than its share leaves some out, and says so. Another seed leaves out other things.
 
-A part alone is ``python -m endurance.kills``, ``endurance.storage`` or ``endurance.garbage``; its ``--help``
-says what it does.
+A part alone is ``python -m endurance.kills``, ``endurance.storage``, ``endurance.garbage`` or
+``endurance.load``; its ``--help`` says what it does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("kills", "storage", "garbage")
+PARTS = ("kills", "storage", "garbage", "load")
 LEAST = 0.1  # minutes of a part
 
 

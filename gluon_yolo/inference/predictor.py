@@ -33,9 +33,11 @@ __all__ = ["AUTO", "FARTHEST", "NMS", "RUNTIMES", "Network", "Predictor"]
 class Predictor(BatchDetector):
     """Detect objects in images: preprocessing, network, threshold, NMS, boxes in the image's own pixels.
 
-    Several threads may call one predictor, with any runtime; each gets the same result as a single thread.
-    With ONNX Runtime, OpenVINO, ncnn and torch calls run in parallel, each with ``OMP_NUM_THREADS`` threads;
-    with mxnet, MNN and on GPUs one after the other. A network of one's own must be thread-safe.
+    Several threads may call one predictor, with any runtime; each gets the same result as a single thread,
+    and its own ``timings`` and ``left_out``. An error in one thread is that thread's alone. With ONNX
+    Runtime, OpenVINO, ncnn and torch calls run in parallel, each with ``OMP_NUM_THREADS`` threads; with
+    mxnet, MNN, TFLite, OpenCV and torch on a GPU one after the other. Predictors may be loaded by several
+    threads at once. A network of one's own must be thread-safe.
 
     Args:
         network: pixels (B, h, w, 3) uint8 RGB to boxes (B, N, 4) in input pixels and scores (B, N, C).

@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
+from gluon_yolo.errors import UserError
 from gluon_yolo.system.control_groups import read
+from gluon_yolo.system.waiting_lock import locked
 
 FILE = "running.json"
 _START_FIELD = 19  # of /proc/PID/stat behind the process's name: its start time
@@ -50,6 +52,9 @@ def noted(folder: Path, worded: Callable[[str], str] | None = None) -> Iterator[
         folder: the run's folder.
         worded: writes the commands in a text as the user calls them; None takes what
             :func:`word_commands` set.
+
+    Raises:
+        UserError: another process trains this run; of two that begin at once it is the second.
     """
     path = folder / FILE
     record = {
@@ -57,13 +62,21 @@ def noted(folder: Path, worded: Callable[[str], str] | None = None) -> Iterator[
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
         "about": (worded or _worded)(_ABOUT),
     }
-    with contextlib.suppress(OSError):  # a full disk is reported by what the training itself writes
-        path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    with locked(folder):
+        refuse_second(folder)
+        with contextlib.suppress(OSError):  # a full disk is reported by what the training itself writes
+            path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     try:
         yield
     finally:
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def refuse_second(folder: Path) -> None:
+    """Raise a UserError where another process than this one trains a run."""
+    if going_on(folder) not in (None, os.getpid()):
+        raise UserError(f"{folder}: {story(folder)}; wait for it, or stop it")
 
 
 def going_on(folder: Path) -> int | None:

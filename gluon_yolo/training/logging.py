@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
+from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from typing import Callable
 
@@ -12,6 +14,15 @@ from tqdm import tqdm
 from gluon_yolo import atomic_io
 
 _logger = logging.getLogger("gluon_yolo")
+
+
+class _File(WatchedFileHandler):
+    """Writes to the file of a name, also where the one that was opened was deleted or moved since."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one message; while there is no folder for the file, it is on the console alone."""
+        with contextlib.suppress(OSError):
+            super().emit(record)
 
 
 class _Console(logging.Handler):
@@ -41,7 +52,7 @@ def start_log(path: Path) -> Callable[[], None]:
         UserError: the file cannot be written.
     """
     with atomic_io.writing(path, "choose a folder that can be written"):
-        file = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")  # for names in bytes
+        file = _File(path, encoding="utf-8", errors="backslashreplace")  # for names in bytes
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     handlers = (file, _Console())
     before = _logger.level, _logger.propagate

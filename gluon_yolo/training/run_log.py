@@ -40,7 +40,7 @@ def logging_to(folder: RunFolder) -> Iterator[None]:
 @contextmanager
 def recording(folder: RunFolder) -> Iterator[None]:
     """Keep the log and the note of a running training in its folder while the block runs."""
-    with logging_to(folder), run_note.noted(folder.path):
+    with run_note.noted(folder.path), logging_to(folder):  # nothing in the log of another that trains it
         yield
 
 

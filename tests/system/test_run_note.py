@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gluon_yolo.errors import UserError
 from gluon_yolo.system import memory, run_note
 from gluon_yolo.system.control_groups import read
 
@@ -139,3 +140,21 @@ def test_on_windows_no_signal_is_sent(without_proc, tmp_path, monkeypatch, there
         with monkeypatch.context() as windows:
             windows.setattr(run_note, "ON_WINDOWS", True)
             assert run_note.going_on(tmp_path) == (4321 if there else None)
+
+
+def test_of_two_trainings_that_begin_at_once_the_second_is_refused(tmp_path):
+    """Both have looked before either had its note there; the later note replaced the earlier one."""
+    child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    note = tmp_path / "running.json"
+    note.write_text(json.dumps({**run_note._process(child.pid), "since": "now"}))
+    try:
+        with pytest.raises(
+            UserError, match=rf"being trained at this moment \(process {child.pid}, begun now"
+        ):
+            with run_note.noted(tmp_path):
+                pass
+        assert json.loads(note.read_text())["process"] == child.pid  # the first one's note stays
+    finally:
+        child.communicate()
+    with run_note.noted(tmp_path):  # it has ended
+        assert run_note.going_on(tmp_path) == os.getpid()

@@ -10,7 +10,7 @@ import signal
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
@@ -37,12 +37,18 @@ class ProcessWorkers:
     threads in any state. Jobs are dealt in turn, so answers arrive in order. A worker ends when its pipe
     closes, so none survives a parent that was killed.
 
+    ``make`` goes through the pipe too. As an argument of the process, Python would write it to a pipe whose
+    other end it has open itself: where a worker dies before it has read all, that waits for ever.
+
     Args:
         make: makes a sample. Its exceptions must be picklable, as those of
             :class:`gluon_yolo.data.loading.sampler.Sampler` are; it is pickled itself.
         workers: number of processes.
         ahead: maximum number of samples that are finished or in progress besides the consumer's.
         sample_bytes: size of the largest sample's pixels.
+
+    Raises:
+        UserError: there is no room for the shared memory, or a worker died while it started.
     """
 
     def __init__(self, make: Make, workers: int, ahead: int, sample_bytes: int) -> None:
@@ -50,6 +56,7 @@ class ProcessWorkers:
         self._sample_bytes = sample_bytes
         self._slots = max(ahead, workers)
         check_room(self._slots * sample_bytes)
+        pickled = pickle.dumps(make)
         # Memory without a name in the file system: it is freed with the last process that uses it.
         self._memory = context.RawArray("B", self._slots * sample_bytes)
         self._pixels = np.frombuffer(self._memory, dtype=np.uint8)
@@ -58,7 +65,7 @@ class ProcessWorkers:
             parent_end, worker_end = context.Pipe()
             process = context.Process(
                 target=_serve,
-                args=(worker_end, make, self._memory, sample_bytes),
+                args=(worker_end, self._memory, sample_bytes),
                 name=f"gluon_yolo-loader-{number}",
                 daemon=True,
             )
@@ -66,6 +73,8 @@ class ProcessWorkers:
                 process.start()
             worker_end.close()
             self._workers.append((process, parent_end))
+        for number in range(workers):  # after all have started: sending waits until a worker reads
+            self._send(number, pickled)
 
     @property
     def pids(self) -> list[int]:
@@ -89,7 +98,7 @@ class ProcessWorkers:
 
         def send(count: int) -> None:
             for number, (job, out) in islice(source, count):
-                self._send(number, (job, number % self._slots))
+                self._send(number, pickle.dumps((job, number % self._slots)))
                 pending.append((number, out))
 
         try:
@@ -126,10 +135,10 @@ class ProcessWorkers:
     def _slot(self, number: int, shape: tuple[int, ...]) -> np.ndarray:
         return _slot(self._pixels, number, self._sample_bytes, shape)
 
-    def _send(self, number: int, message: Any) -> None:
+    def _send(self, number: int, message: bytes) -> None:
         _, connection = self._workers[number % len(self._workers)]
         try:
-            connection.send(message)
+            connection.send_bytes(message)
         except OSError as error:
             raise self._died(number) from error
 
@@ -189,8 +198,8 @@ def _slot(pixels: np.ndarray, number: int, sample_bytes: int, shape: tuple[int, 
     return pixels[start : start + int(np.prod(shape))].reshape(shape)
 
 
-def _serve(connection: Connection, make: Make, memory: Any, sample_bytes: int) -> None:
-    """Run a worker: make the samples of the jobs in the pipe until it closes."""
+def _serve(connection: Connection, memory: Any, sample_bytes: int) -> None:
+    """Run a worker: read what makes samples from the pipe, then make those of its jobs until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; only the parent reacts
     cv2.setNumThreads(0)
     pixels = np.frombuffer(memory, dtype=np.uint8)
@@ -198,16 +207,25 @@ def _serve(connection: Connection, make: Make, memory: Any, sample_bytes: int) -
     # one, while the parent waits for the worker to read a job.
     answers: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_send_all, args=(connection, answers), daemon=True).start()
-    while True:
-        try:
-            job, slot = connection.recv()
-        except (EOFError, OSError):
-            return
+    messages = _messages(connection)
+    make: Make | None = next(messages, None)
+    for job, slot in messages:
+        assert make is not None
         try:
             answer: Any = make(job, _slot(pixels, slot, sample_bytes, (*job.size_hw, 3)))
         except Exception as error:
             answer = error
         answers.put(pickle.dumps(answer))
+
+
+def _messages(connection: Connection) -> Iterator[Any]:
+    """Yield what the parent sends, until it closes the pipe."""
+    while True:
+        try:
+            message = connection.recv_bytes()
+        except (EOFError, OSError):
+            return
+        yield pickle.loads(message)
 
 
 def _send_all(connection: Connection, answers: SimpleQueue[bytes]) -> None:

@@ -39,7 +39,8 @@ def choose(
     in its own process. The result is cached in a small file under ``GLUON_YOLO_CACHE``, else
     ``XDG_CACHE_HOME`` (``~/.cache``). It is valid for this model, input size, machine, number of threads, and
     these versions of the runtimes; for thirty days, or for an hour if the machine was busy. A single
-    candidate is not measured. A candidate that fails to load or run is logged and skipped.
+    candidate is not measured. A candidate that fails to load or run is logged and skipped. Of threads and
+    processes that ask at once, one measures, and the others wait for its result.
 
     Args:
         record: of the model.
@@ -58,27 +59,44 @@ def choose(
     if len(names) == 1:
         return names[0], registry.load(names[0], record, folder, gpu)
     file = cache_folder() / "fastest" / f"{_key(record, folder, size_hw, gpu, names)}.json"
-    known = autotune_cache.read(file)
-    why = known.stale(autotune_cache.now()) if known else ""
-    if known and known.runtime in names and not why and not remeasure:
-        try:
-            return known.runtime, registry.load(known.runtime, record, folder, gpu)
-        except Exception as error:
-            _pass_over(known.runtime, error)
-            names.remove(known.runtime)
-    log.info("trying %s, to take the fastest%s", ", ".join(names), f" ({why})" if why else "")
-    load = autotune_cache.load()
-    times = _measured(names, path, size_hw, gpu)
-    for best in times:
-        try:
-            network = registry.load(best, record, folder, gpu)
-        except Exception as error:
-            _pass_over(best, error)
-            continue
-        if len(times) > 1:
-            _keep(file, best, times, load)
-        return best, network
+    if not remeasure and (loaded := _known(file, names, record, folder, gpu)):
+        return loaded
+    with autotune_cache.one_at_a_time(file.parent):
+        if not remeasure and (loaded := _known(file, names, record, folder, gpu)):
+            return loaded  # another one has measured in the meantime
+        known = autotune_cache.read(file)
+        why = known.stale(autotune_cache.now()) if known else ""
+        log.info("trying %s, to take the fastest%s", ", ".join(names), f" ({why})" if why else "")
+        load = autotune_cache.load()
+        times = _measured(names, path, size_hw, gpu)
+        for best in times:
+            try:
+                network = registry.load(best, record, folder, gpu)
+            except Exception as error:
+                _pass_over(best, error)
+                continue
+            if len(times) > 1:
+                _keep(file, best, times, load)
+            return best, network
     raise UserError(f"{folder}: model {record.name} runs in none of {', '.join(names)}, see above")
+
+
+def _known(
+    file: Path, names: list[str], record: ModelRecord, folder: Path, gpu: int | None
+) -> tuple[str, Network] | None:
+    """Load a model in the runtime of a cached result; None without a valid one, or where that fails.
+
+    A runtime that fails is taken out of ``names``.
+    """
+    known = autotune_cache.read(file)
+    if known is None or known.runtime not in names or known.stale(autotune_cache.now()):
+        return None
+    try:
+        return known.runtime, registry.load(known.runtime, record, folder, gpu)
+    except Exception as error:
+        _pass_over(known.runtime, error)
+        names.remove(known.runtime)
+        return None
 
 
 def _measured(names: Sequence[str], path: Path, size_hw: tuple[int, int], gpu: int | None) -> dict[str, Time]:

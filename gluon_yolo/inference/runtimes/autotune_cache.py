@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
 import os
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gluon_yolo.atomic_io import replacing
 from gluon_yolo.system.cpu import physical_cores
+from gluon_yolo.system.waiting_lock import locked
 
 log = logging.getLogger("gluon_yolo")
 
 HOUR, DAY = 3600.0, 86400.0
 AGE, AGE_IF_BUSY = 30 * DAY, HOUR  # seconds until a result is out of date
 BUSY = 0.5  # load of other programs, as a share of the cores, from which on the machine counts as busy
+_measuring = threading.Lock()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +75,20 @@ def write(file: Path, choice: Choice) -> None:
             part.write_text(json.dumps(dataclasses.asdict(choice)) + "\n", encoding="utf-8")
     except OSError:
         log.debug("%s: cannot be written; the next time measures again", file)
+
+
+@contextlib.contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other thread or process is in such a block: side by side they would time each other.
+
+    The system releases the lock of a process that ends in any way. Where the folder cannot be made, or its
+    disk has no locks, the threads of this process alone wait for one another.
+
+    Args:
+        folder: of the results; made when absent.
+    """
+    with _measuring, locked(folder):
+        yield
 
 
 def now() -> float:

@@ -7,6 +7,7 @@ import importlib
 import os
 import platform
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,7 @@ _WITHOUT_VNNI = (
 )  # oneDNN's names
 TALKATIVE = ("MNN",)  # packages that print a line about the CPU when they are imported
 REPORTERS = {"openvino": "openvino_telemetry"}  # packages that send usage reports
+_hiding = threading.RLock()
 
 
 def import_package(name: str) -> Any:
@@ -151,12 +153,19 @@ def check_size(size_hw: Sequence[int], spec: Any) -> None:
 
 @contextlib.contextmanager
 def _without(reporter: str | None) -> Iterator[None]:
-    """Hide a package that sends usage reports, while a package that does not need it is imported."""
-    if reporter is None or reporter in sys.modules:
+    """Hide a package that sends usage reports, while a package that does not need it is imported.
+
+    One thread at a time: the first one to end would show it to the others.
+    """
+    if reporter is None:
         yield
         return
-    sys.modules[reporter] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[reporter]
+    with _hiding:
+        if reporter in sys.modules:
+            yield
+            return
+        sys.modules[reporter] = None  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            del sys.modules[reporter]

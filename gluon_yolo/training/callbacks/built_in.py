@@ -12,6 +12,7 @@ from gluon_yolo.training.callbacks.curves import Curves
 from gluon_yolo.training.callbacks.early_stopping import EarlyStopping
 from gluon_yolo.training.callbacks.image_grids import ImageGrids
 from gluon_yolo.training.callbacks.jsonl import JSONLogger
+from gluon_yolo.training.callbacks.kept_folder import KeptFolder
 from gluon_yolo.training.callbacks.profiler import Profiler
 from gluon_yolo.training.callbacks.progress_log import ProgressLog
 from gluon_yolo.training.callbacks.report import Report
@@ -25,13 +26,15 @@ from gluon_yolo.training.recording import recording_of
 def built_in(config: TrainConfig) -> list[Callback]:
     """Return the callbacks of every training.
 
-    The best weights come before the log line that names the best epoch. The curves read the row that the CSV
-    logger writes, and the report that row and the image grids.
+    The folder comes before what is written into it, and the best weights before the log line that names
+    the best epoch. The curves read the row that the CSV logger writes, and the report that row and the image
+    grids.
 
     Raises:
         MissingDependency: a package of a callback that the config asks for is not installed.
     """
     return [
+        KeptFolder(),
         ImageGrids(),
         Profiler(config.profile, recording_of(config.engine)),
         BestWeights(),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +66,7 @@ def test_batches_are_the_consumers_to_keep() -> None:
         np.testing.assert_array_equal(images, copy)
 
 
-def _large_answer(job: Job, out: np.ndarray) -> np.ndarray:
+def _large_answer(job: Job, out: np.ndarray, names: bytes = b"") -> np.ndarray:
     out[:] = job.index % 256
     return np.full((100, 12), job.index, dtype=np.float32)
 
@@ -92,6 +95,21 @@ def test_a_killed_worker_is_an_error_with_its_cause_within_seconds() -> None:
         assert wait_until_gone(pids) == []
         # After an error the workers can be used again.
         assert len(next(processes.epoch(1)).names) == 4
+
+
+def test_a_worker_that_is_killed_while_it_starts_is_an_error_too(monkeypatch) -> None:
+    """As an argument of the process, a sampler larger than a pipe's buffer waited for ever for its reader."""
+    start = SpawnProcess.start
+
+    def start_and_kill(process: SpawnProcess) -> None:
+        start(process)
+        os.kill(process.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(SpawnProcess, "start", start_and_kill)
+    large = functools.partial(_large_answer, names=bytes(4 << 20))
+    with pytest.raises(UserError, match=r"number \d+\) was killed by SIGKILL.*memory.*-j"):
+        ProcessWorkers(large, 2, ahead=2, sample_bytes=12)
+    assert not multiprocessing.active_children()
 
 
 def test_errors_name_the_image() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -340,3 +341,22 @@ def test_a_runtime_that_is_not_installed_is_named(folder, monkeypatch):
     (folder / "toy.mnn").write_text("weights")
     with pytest.raises(MissingDependency, match="MNN"):
         registry.load("mnn", record_of(formats={"mnn": graph}), folder)
+
+
+def test_of_threads_that_ask_at_once_one_measures(folder, cache, loaded, speeds):
+    measured = threading.Event()
+
+    def slow():
+        measured.wait(0.2)  # time enough for the others to begin, too
+        return [4.0]
+
+    speeds["onnxruntime"] = slow
+    found = []
+    askers = [threading.Thread(target=lambda: found.append(chosen(folder))) for _ in range(8)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join(60)
+    assert found == ["onnxruntime"] * 8
+    # Each candidate once to be measured; then the fastest one in each thread.
+    assert [loaded.count(name) for name in ("mxnet", "ncnn", "onnxruntime")] == [1, 1, 1 + 8]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
+
 import pytest
 
 from gluon_yolo.inference.runtimes import autotune_cache
@@ -29,3 +33,35 @@ def test_written_and_read(tmp_path):
     autotune_cache.write(tmp_path / "new" / "choice.json", choice)
     assert autotune_cache.read(tmp_path / "new" / "choice.json") == choice
     assert autotune_cache.read(tmp_path / "none.json") is None
+
+
+def test_a_process_waits_for_another_that_measures(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from gluon_yolo.inference.runtimes import autotune_cache\n"
+        f"with autotune_cache.one_at_a_time(Path({str(tmp_path / 'new')!r})):\n"
+        "    print('inside', flush=True); sys.stdin.read()\n"
+    )
+    words = [sys.executable, "-c", code]
+    other = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "inside\n"
+    entered = threading.Event()
+
+    def enter():
+        with autotune_cache.one_at_a_time(tmp_path / "new"):
+            entered.set()
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    assert not entered.wait(0.3)
+    other.kill()  # a process that is killed lets go, too
+    other.communicate()
+    thread.join(60)
+    assert entered.is_set()
+
+
+def test_where_no_folder_can_be_made_the_threads_still_wait(tmp_path):
+    (tmp_path / "file").touch()
+    with autotune_cache.one_at_a_time(tmp_path / "file" / "new"):
+        assert not autotune_cache._measuring.acquire(blocking=False)
+    assert autotune_cache._measuring.acquire(blocking=False)
+    autotune_cache._measuring.release()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,23 @@ def test_openvino_reports_to_nobody(tmp_path):
     )
     paths = os.pathsep.join(map(str, (tmp_path, ROOT)))
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": paths})
+
+
+def test_a_reporter_is_hidden_by_one_thread_at_a_time():
+    """Of two threads that looked at once, the later one to end had nothing to show again: a KeyError."""
+    entered = threading.Event()
+
+    def enter():
+        with base._without("a_reporter"):
+            assert sys.modules["a_reporter"] is None
+            entered.set()
+
+    other = threading.Thread(target=enter)
+    with base._without("a_reporter"):
+        other.start()
+        assert not entered.wait(0.2)
+    other.join(60)
+    assert entered.is_set() and "a_reporter" not in sys.modules
 
 
 def test_a_package_that_is_missing_is_named():

@@ -18,6 +18,7 @@ from tests.missing_package import uninstall
 def test_what_every_training_calls():
     names = [type(callback).__name__ for callback in built_in(TrainConfig("net"))]
     assert names == [
+        "KeptFolder",
         "ImageGrids",
         "Profiler",
         "BestWeights",

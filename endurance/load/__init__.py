@@ -1,0 +1,1 @@
+"""Load: many threads on one predictor, workers that are killed, more trainings than cores."""
