@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -112,3 +115,14 @@ def forget_peak() -> bool:
     except OSError:
         return False
     return True
+
+
+def give_back() -> None:
+    """Free networks that are garbage, and return their memory to the system.
+
+    Gluon's blocks and torch's graphs refer to themselves. Python frees them when enough objects are garbage,
+    which networks of few and large arrays do not bring about. The C library keeps most of what is freed.
+    """
+    gc.collect()
+    with contextlib.suppress(OSError, TypeError, AttributeError):  # a C library that has no malloc_trim
+        ctypes.CDLL(None).malloc_trim(0)
