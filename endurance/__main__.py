@@ -2,8 +2,8 @@
 
     python -m endurance [--minutes N] [--seed S] [--out DIR]
 
-A part alone is ``python -m endurance.kills``, ``endurance.storage`` or ``endurance.garbage``; its ``--help``
-says what it does.
+A part alone is ``python -m endurance.kills``, ``endurance.storage``, ``endurance.garbage`` or
+``endurance.memory``; its ``--help`` says what it does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("kills", "storage", "garbage")
+PARTS = ("kills", "storage", "garbage", "memory")
 
 
 def main() -> int:
