@@ -118,6 +118,7 @@ def _predictions(runtime: str, anew: int | None, folder: Path, seed: int) -> Ite
     rng, predictor, done = np.random.default_rng(seed), None, 0
     while True:
         if predictor is None or (anew and done >= anew):
+            predictor = None
             predictor, done = Predictor.load(folder / EXPORTED, runtime, score_threshold=0.05), 0
         sides = rng.integers(32, 97, (rng.integers(1, MOST_TOGETHER + 1), 2))
         predictor([rng.integers(0, 256, (*hw, 3), dtype=np.uint8) for hw in sides])
@@ -133,7 +134,8 @@ def _steps(engine: str, anew: int | None, folder: Path, seed: int) -> Iterator[i
         for epoch in itertools.count():
             for batch in loader.epoch(epoch):
                 if train is None or (anew and done >= anew):
-                    train, done = _engine(engine, known.build(names)), 0
+                    train, done = None, 0  # gone before the next one is made, as a training that has ended
+                    train = _engine(engine, known.build(names))
                 train(batch, 1e-4)
                 done += 1
                 yield 1
@@ -141,15 +143,13 @@ def _steps(engine: str, anew: int | None, folder: Path, seed: int) -> Iterator[i
 
 def _engine(name: str, net: Any) -> Any:
     from gluon_yolo.mxnet_compat import mx
+    from gluon_yolo.training.config import TrainConfig
+    from gluon_yolo.training.engine_choice import make_engine
+    from gluon_yolo.training.processes.base import Processes
 
     net.initialize_weights(seed=0)
-    if name == "torch":
-        from gluon_yolo.training.torch_step import TorchStep
-
-        return TorchStep(net)
-    from gluon_yolo.training.step import TrainStep
-
-    return TrainStep(net, [mx.cpu()])
+    devices = [mx.cpu()] if name == "mxnet" else ["cpu"]
+    return make_engine(TrainConfig(engine=name), net, devices, Processes())
 
 
 def export_to(folder: Path) -> None:

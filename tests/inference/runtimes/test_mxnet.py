@@ -7,10 +7,13 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gluon_yolo import Predictor
 from gluon_yolo.errors import UserError
 from gluon_yolo.exporters.mxnet.int8 import quantize
 from gluon_yolo.exporters.mxnet.passes import convert, fuse
@@ -194,3 +197,18 @@ def test_parameters_of_another_kind(net, tmp_path, arrays, message):
     mx.nd.save(str(tmp_path / "toy-0000.params"), arrays)
     with pytest.raises(UserError, match=f"toy-0000.params: {message}"):
         mxnet.load(record, tmp_path)
+
+
+def test_a_runs_network_is_freed_behind_the_runtimes_copy(monkeypatch):
+    """Gluon's blocks refer to themselves: each loaded run would leave its weights once more."""
+    nets = []
+    made = mxnet.from_record
+
+    def watched(*args):
+        net = made(*args)
+        nets.append(weakref.ref(net))
+        return net
+
+    monkeypatch.setattr(mxnet, "from_record", watched)
+    Predictor.load(Path(__file__).parents[2] / "old_work" / "run", "mxnet")
+    assert [net() for net in nets] == [None]
