@@ -3,7 +3,7 @@
 # make run               the main job: draw a data set, train on it, evaluate, export, draw what the model finds
 # make test              the tests that take seconds
 # make slow              those that take minutes
-# make endurance         kills, full disks and damaged files for hours; ARGS="--minutes 30" for a part of it
+# make endurance         kills, full disks, damaged files and memory for hours; ARGS="--minutes 30" for a part of it
 # make pythons           the same as make test on each supported Python found here
 # make lint              ruff and mypy
 # make docs              build the documentation as pages for a browser, in site/
