@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gluon_yolo.errors import SettingError, SettingText
+from gluon_yolo.inference.runtimes.base import check_size
 from gluon_yolo.models.summary import summarize
 from gluon_yolo.system import memory
 
@@ -57,7 +58,11 @@ class NetworkBytes(NamedTuple):
         Args:
             net: a detector or a landmark network.
             size_hw: height and width of its input in pixels.
+
+        Raises:
+            UserError: the size does not suit the network.
         """
+        check_size(size_hw, net.spec)
         counts = summarize(net, size_hw)
         maps = sum(math.prod(layer.output) for layer in counts.layers)
         return cls(FLOAT * float(counts.parameters), FLOAT * float(maps))

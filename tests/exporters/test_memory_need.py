@@ -88,6 +88,11 @@ def test_size_of_a_network_without_weights():
     assert more == 3 * size.weights + 2 * size.maps + 100
 
 
+def test_a_size_that_does_not_suit_the_network_is_what_is_wrong(tmp_path):
+    with refused("size 100x100: .*multiples of 32"):
+        export(random_detector(), "onnx", tmp_path, size=100)
+
+
 def test_every_format_has_factors():
     assert set(memory_need.EXPORT) == set(FORMATS) and set(memory_need.INT8) == set(INT8)
 
