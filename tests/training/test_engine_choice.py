@@ -14,7 +14,7 @@ import pytest
 from gluon_yolo import mxnet_compat
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.pytorch import device
-from gluon_yolo.system import cuda
+from gluon_yolo.system import cuda, memory
 from gluon_yolo.training.config import PLAIN_DEFAULTS, TrainConfig
 from gluon_yolo.training.engine_choice import choose_engine, make_engine
 from gluon_yolo.training.processes.base import Processes
@@ -284,8 +284,9 @@ def test_is_installed_imports_nothing(monkeypatch):
     assert not device.is_installed()
 
 
-def test_the_training_before_is_freed():
+def test_the_training_before_is_freed(monkeypatch):
     """Gluon's blocks refer to themselves: networks of many trainings in one program would pile up."""
+    monkeypatch.setattr(memory, "GROWTH", -(1 << 40))
     gc.disable()
     try:
         net = random_detector()

@@ -24,6 +24,7 @@ from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import mxnet
 from gluon_yolo.models.decode import Decode, Detect
 from gluon_yolo.mxnet_compat import mx
+from gluon_yolo.system import memory
 from tests.exporters.symbol_files import traced
 from tests.inference.several_threads import assert_threads_agree, images
 from tests.random_model import random_detector
@@ -201,6 +202,7 @@ def test_parameters_of_another_kind(net, tmp_path, arrays, message):
 
 def test_a_runs_network_is_freed_behind_the_runtimes_copy(monkeypatch):
     """Gluon's blocks refer to themselves: each loaded run would leave its weights once more."""
+    monkeypatch.setattr(memory, "GROWTH", -(1 << 40))
     nets = []
     made = mxnet.from_record
 
