@@ -3,7 +3,7 @@
 # make run               the main job: draw a data set, train on it, evaluate, export, draw what the model finds
 # make test              the tests that take seconds
 # make slow              those that take minutes
-# make endurance         kills, full disks, damaged files and load for hours; ARGS="--minutes 30" for a part of it
+# make endurance         kills, full disks, damaged files, load and memory for hours; ARGS="--minutes 30" for a part of it
 # make pythons           the same as make test on each supported Python found here
 # make lint              ruff and mypy
 # make docs              build the documentation as pages for a browser, in site/
@@ -151,7 +151,7 @@ package: setup
 	$(PY) -m build --no-isolation --outdir dist
 
 bench: setup $(TESTS_STAMP)
-	@for script in $(filter-out benchmarks/alive.py benchmarks/peers.py benchmarks/runtime_models.py benchmarks/train_sides.py benchmarks/gpu_rates.py benchmarks/gpu_train.py benchmarks/ablation.py benchmarks/peer_training.py benchmarks/peer_training_side.py benchmarks/choosing.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(PY) $$script || exit 1; done
+	@for script in $(filter-out benchmarks/alive.py benchmarks/peers.py benchmarks/runtime_models.py benchmarks/train_sides.py benchmarks/gpu_rates.py benchmarks/gpu_train.py benchmarks/ablation.py benchmarks/peer_training.py benchmarks/peer_training_side.py benchmarks/choosing.py benchmarks/page_tables.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(PY) $$script || exit 1; done
 
 samples: setup
 	@deploy/build.sh "$(SAMPLES)" $(PY)

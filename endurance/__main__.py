@@ -5,8 +5,8 @@
 With a limit every part has its share of what is left of it, so that all ends in time: a part that has more to
 do than its share leaves some out, and says so. Another seed leaves out other things.
 
-A part alone is ``python -m endurance.kills``, ``endurance.storage``, ``endurance.garbage`` or
-``endurance.load``; its ``--help`` says what it does.
+A part alone is ``python -m endurance.kills``, ``endurance.storage``, ``endurance.garbage``,
+``endurance.load`` or ``endurance.memory``; its ``--help`` says what it does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from endurance import flags
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("kills", "storage", "garbage", "load")
+PARTS = ("kills", "storage", "garbage", "load", "memory")
 LEAST = 0.1  # minutes of a part
 
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from endurance.flags import chosen, is_time, parser_of, shares
+from endurance.footprint import shared_memory
 from endurance.jobs import JOBS, Job, Undisturbed, digests, half_written, run, undisturbed
 
 MOST_KILLS = 4  # of one training, before it is left to end
@@ -111,11 +112,6 @@ def left_behind(job: Job, folder: Path, expected: dict[str, str]) -> str:
         elif wrong:
             return f"a part of the output is there under its final name: {', '.join(wrong[:4])}"
     return ""
-
-
-def shared_memory() -> set[str]:
-    """Return the names of shared memory."""
-    return {path.name for path in Path("/dev/shm").iterdir()}
 
 
 if __name__ == "__main__":

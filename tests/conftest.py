@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import logging
 import os
 import subprocess
@@ -17,13 +15,16 @@ import pytest
 
 from gluon_yolo.cli.calling import translate_log
 from gluon_yolo.progress.heartbeat import HEARTBEAT
-from gluon_yolo.system import cpu
+from gluon_yolo.system import cpu, memory
 
 _ALONE = "GLUON_YOLO_TEST_ALONE"  # set in the process of a test that has one to itself
 if os.environ.get(_ALONE) == "devices":
     cpu.prepare()  # here, since mxnet reads it when it is imported
 if "PYTEST_XDIST_WORKER" in os.environ:  # two workers on two cores: more threads wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Each test has other shapes, and mxnet keeps the kernels of this many of each kind of operator.
+os.environ.setdefault("MXNET_MKLDNN_CACHE_NUM", "100")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -84,8 +85,7 @@ def _give_memory_back() -> Iterator[None]:
     """Return to the system what tests have freed, once that is much: networks refer to themselves."""
     yield
     if _RESIDENT.exists() and _resident() > _kept[0] + _GROWTH:
-        gc.collect()
-        ctypes.CDLL(None).malloc_trim(0)
+        memory.give_back()
         _kept[0] = _resident()
 
 

@@ -153,3 +153,13 @@ def test_asking_the_cpu_build_for_a_gpu_says_what_to_install():
     with pytest.raises(UserError, match="requirements-gpu.txt"):
         mxnet_compat.check_gpu(0)
     assert mxnet_compat.gpu_report()
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "300"), ("-1", "-1")])
+def test_kernels_are_bounded_unless_the_user_says_how(monkeypatch, given, expected):
+    """Without a bound mxnet keeps each kernel of oneDNN that it ever made: one for each shape."""
+    monkeypatch.delenv("MXNET_MKLDNN_CACHE_NUM")
+    if given is not None:
+        monkeypatch.setenv("MXNET_MKLDNN_CACHE_NUM", given)
+    mxnet_compat._prepare()
+    assert os.environ["MXNET_MKLDNN_CACHE_NUM"] == expected

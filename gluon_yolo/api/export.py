@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gluon_yolo.errors import SettingError, check_within
-from gluon_yolo.exporters import api
+from gluon_yolo.exporters import api, memory_need
 from gluon_yolo.exporters.exported import Exported
 from gluon_yolo.exporters.request import NMSOptions
 from gluon_yolo.exporters.source_model import ClassNames, Model, PathLike, SourceModel, load_model
@@ -95,11 +95,13 @@ def export(
             )
     check_outputs({}, {"{out}": str(out)})
     thresholds = checked_thresholds(nms_threshold, score_threshold, max_detections, max_candidates)
+    kinds = formats.split(",") if isinstance(formats, str) else tuple(formats)
     source = load_model(model, weights, classes, size_hw)
+    memory_need.check_export(source.net, source.size_hw, kinds)
     return api.export(
         source.net,
         out,
-        formats=formats.split(",") if isinstance(formats, str) else tuple(formats),
+        formats=kinds,
         name=name or source.name,
         size_hw=source.size_hw,
         cut=cut,

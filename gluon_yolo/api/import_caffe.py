@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Union
 
 from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.exporters import memory_need
 from gluon_yolo.exporters.imported_landmarks import ImportedLandmarks
 from gluon_yolo.exporters.model_dir import write_folder
 from gluon_yolo.exporters.source_model import PathLike
@@ -71,6 +72,7 @@ def import_caffe(
     layers, weights = Path(prototxt), Path(caffemodel)
     if layers.suffix == ".caffemodel" or weights.suffix == ".prototxt":
         raise UserError(f"{layers} {weights}: first the .prototxt, then the .caffemodel")
+    memory_need.check_import(weights)
     name = made_name(layers.stem) or TASK
     net, others = caffe_model.load(layers, weights, name, colour, means, scales)
     report = [f"{layers}: {counted(len(net.plan.layers), 'layer')}"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.exporters import memory_need
 from gluon_yolo.exporters.imported import Imported, write_imported
 from gluon_yolo.exporters.source_model import ClassNames, PathLike, read_classes
 from gluon_yolo.models import build
@@ -45,6 +46,7 @@ def import_darknet(
         raise UserError(f"{cfg} {weights}: first the .cfg, then the .weights")
     known = CfgArchitecture(build.read_cfg(cfg))
     class_names = _class_names(names, known.plan)
+    memory_need.check_import(Path(weights))
     net, header = darknet_model.load(cfg, weights, class_names)
     plan, version = net.plan, f"{header.major}.{header.minor}.{header.revision}"
     report = (

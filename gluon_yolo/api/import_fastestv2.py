@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from gluon_yolo.data.anchors import by_level, named_anchors
+from gluon_yolo.exporters import memory_need
 from gluon_yolo.exporters.imported import Imported, write_imported
 from gluon_yolo.exporters.source_model import ClassNames, PathLike, read_classes
 from gluon_yolo.input_size import Size, parse_size
@@ -52,6 +54,7 @@ def import_fastestv2(
         given = np.asarray(anchors, dtype=float).reshape(-1, 2)
     known = find_architecture("yolo_fastestv2")
     levels = None if given is None else by_level(given, known.spec.num_levels)
+    memory_need.check_import(Path(weights))
     net = known.build(class_names, levels)
     net.initialize_weights()
     report = load_weights(net, weights, class_names=class_names)

@@ -14,6 +14,7 @@ from gluon_yolo.api.export import checked_thresholds, nms_options
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.request import DataRequest
 from gluon_yolo.errors import SettingError, check_within
+from gluon_yolo.exporters import memory_need
 from gluon_yolo.exporters.api import FORMATS as EXPORTS
 from gluon_yolo.exporters.folder_lock import locked_folder
 from gluon_yolo.exporters.quantize.backends import INT8
@@ -126,6 +127,9 @@ def quantize(
             import_package(package)
     with locked_folder(Path(out)):
         source = load_detector(model, weights, classes, size_hw)
+        memory_need.check_quantize(
+            source.net, source.size_hw, kinds if "int8" in precisions else ["symbol"], num
+        )
         if isinstance(data, (str, os.PathLike)):
             where = {"data": data, "format": data_format, "train_split": train_split, "val_split": val_split}
             names = {"classes": classes, "only": only, "class_map": class_map, "skip_bad": skip_bad}

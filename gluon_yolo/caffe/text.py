@@ -70,10 +70,21 @@ def write(net: Any) -> str:
     from google.protobuf import text_format
 
     bare = message_class("NetParameter")()
-    bare.CopyFrom(net)
-    for layer in bare.layer:
-        layer.ClearField("blobs")
+    _copy(net, bare, "layer")
+    for layer in net.layer:  # one by one: a copy of all blobs would take their memory twice
+        _copy(layer, bare.layer.add(), "blobs")
     return text_format.MessageToString(bare)
+
+
+def _copy(message: Any, other: Any, left_out: str) -> None:
+    """Copy a message's fields to an empty one, but for one field."""
+    for field, value in message.ListFields():
+        if field.name == left_out:
+            continue
+        if hasattr(value, "MergeFrom"):  # a message, or a field of several values
+            getattr(other, field.name).MergeFrom(value)
+        else:
+            setattr(other, field.name, value)
 
 
 def _reason(error: str) -> str:

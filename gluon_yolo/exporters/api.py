@@ -22,6 +22,7 @@ from gluon_yolo.landmarks import LandmarkSpec
 from gluon_yolo.models.caffe.network import CaffeNetwork
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.progress.bar import counting
+from gluon_yolo.system import memory
 from gluon_yolo.text import did_you_mean
 from gluon_yolo.weights.darknet_header import Header
 
@@ -135,6 +136,7 @@ def export(
     with staged(out_dir, record, files) as coming:
         for kind in counting(formats, len(formats), "export", "format", leave=False):
             coming.formats[kind], parities[kind] = _writer(kind).write(request, coming.aside)
+            memory.give_back()
     folder = Path(out_dir)
     path = folder / f"{request.name}.json" if any(kind in ENDINGS for kind in formats) else None
     fixed = tuple(kind for kind in formats if _is_fixed(kind, fixed_batch))

@@ -27,6 +27,7 @@ from gluon_yolo.models.caffe.network import CaffeNetwork
 from gluon_yolo.models.darknet.network import CFG
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
+from gluon_yolo.system import memory
 from gluon_yolo.weights.darknet_header import Header
 
 
@@ -157,6 +158,7 @@ def write_folder(
             parameter_io.save_network(net, str(made / "weights" / BEST_WEIGHTS))
             net.keep(made)
             record.write(made / RUN_RECORD)
+            memory.give_back()
             check_same(net, from_record(ModelRecord.read(made / RUN_RECORD), made, weights_of(made)), size_hw)
             if folder.is_dir():
                 folder.rmdir()

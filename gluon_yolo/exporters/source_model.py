@@ -24,6 +24,7 @@ from gluon_yolo.models.caffe.network import CaffeNetwork
 from gluon_yolo.models.darknet.network import DarknetNetwork
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.nms import USUAL_DETECTIONS
+from gluon_yolo.system import memory
 from gluon_yolo.text import size_word
 
 
@@ -96,6 +97,7 @@ def load_model(
         source = _of_weights(_path_of(model), weights, classes)
     else:
         source = _of_path(_path_of(model))
+    memory.give_back()  # what was read from the file
     spec = source.net.spec
     if isinstance(spec, LandmarkSpec) and size_hw not in (None, spec.size_hw):
         raise SettingError(f"{{size}}: a landmark network takes {size_word(spec.size_hw)} alone")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +13,8 @@ from gluon_yolo.system.control_groups import folders, read
 
 KIB, GB = 1024, 1e9
 MACHINE = "this machine"
+GROWTH = 64 << 20  # bytes: garbage that is not worth a look
+_kept = [0]  # resident bytes after the last look, or fewer since
 _UNLIMITED = 1 << 60  # without a limit, version 1 reports a number near the largest integer
 
 
@@ -112,3 +117,21 @@ def forget_peak() -> bool:
     except OSError:
         return False
     return True
+
+
+def give_back() -> None:
+    """Free networks that are garbage, and return their memory to the system.
+
+    Gluon's blocks and torch's graphs refer to themselves. Python frees them when enough objects are garbage,
+    which networks of few and large arrays do not bring about. The C library keeps most of what is freed.
+    To look takes a tenth of a second and more: it is done where the process has grown by ``GROWTH`` bytes.
+    """
+    now = resident()
+    if now is not None:
+        _kept[0] = min(_kept[0], now)
+        if now < _kept[0] + GROWTH:
+            return
+    gc.collect()
+    with contextlib.suppress(OSError, TypeError, AttributeError):  # a C library that has no malloc_trim
+        ctypes.CDLL(None).malloc_trim(0)
+    _kept[0] = resident() or 0

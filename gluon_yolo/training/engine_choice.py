@@ -11,7 +11,7 @@ from gluon_yolo.errors import SettingError, SettingText, UserError, extended
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.pytorch import device as torch_device
-from gluon_yolo.system import cuda
+from gluon_yolo.system import cuda, memory
 from gluon_yolo.text import counted
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.config_check import refuse_for_mxnet
@@ -116,6 +116,7 @@ def make_engine(
         processes: which train together.
         teacher: whose predictions are targets too; None is none.
     """
+    memory.give_back()  # of the training before this one in the same program
     smoothing = config.smoothing(net.spec.num_classes)
     options = (config.momentum, config.wd, config.no_wd, smoothing, config.box_loss, config.loss_scale)
     if config.engine != TORCH:

@@ -122,3 +122,21 @@ def test_this_process_holds_memory():
     assert most >= held > 1_000_000
     found = memory.look()
     assert found is not None and found.free > 0
+
+
+def test_garbage_is_looked_for_where_a_process_has_grown(monkeypatch):
+    looked = []
+    sizes = iter([100, 100, 163, 164, 120, 60, 123, 124, 70])  # MiB; after a look it is read again
+    monkeypatch.setattr(memory, "_kept", [0])
+    monkeypatch.setattr(memory, "resident", lambda: next(sizes) << 20)
+    monkeypatch.setattr(memory.gc, "collect", lambda: looked.append(len(looked)))
+    memory.give_back()  # 100, then 100 are kept
+    memory.give_back()  # 163: 63 more
+    assert looked == [0]
+    memory.give_back()  # 164: 64 more; then 120
+    assert looked == [0, 1]
+    memory.give_back()  # 60, fewer
+    memory.give_back()  # 123: 63 more than 60
+    assert looked == [0, 1]
+    memory.give_back()  # 124
+    assert looked == [0, 1, 2]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import logging
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -12,11 +14,13 @@ import pytest
 from gluon_yolo import mxnet_compat
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.pytorch import device
-from gluon_yolo.system import cuda
-from gluon_yolo.training.config import PLAIN_DEFAULTS
-from gluon_yolo.training.engine_choice import choose_engine
+from gluon_yolo.system import cuda, memory
+from gluon_yolo.training.config import PLAIN_DEFAULTS, TrainConfig
+from gluon_yolo.training.engine_choice import choose_engine, make_engine
+from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.processes.member import Member
 from tests.printed import printed, refused
+from tests.random_model import random_detector
 from tests.system.test_cuda import machine as _machine
 
 machine = _machine  # a fixture
@@ -278,3 +282,19 @@ def test_kernels_by_capability(become, monkeypatch, kernels, capability, runs):
 def test_is_installed_imports_nothing(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert not device.is_installed()
+
+
+def test_the_training_before_is_freed(monkeypatch):
+    """Gluon's blocks refer to themselves: networks of many trainings in one program would pile up."""
+    monkeypatch.setattr(memory, "GROWTH", -(1 << 40))
+    gc.disable()
+    try:
+        net = random_detector()
+        make_engine(TrainConfig(engine="mxnet"), net, [mx.cpu()], Processes())
+        before = weakref.ref(net)
+        net = random_detector()
+        assert before() is not None
+        make_engine(TrainConfig(engine="mxnet"), net, [mx.cpu()], Processes())
+        assert before() is None
+    finally:
+        gc.enable()

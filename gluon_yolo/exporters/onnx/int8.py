@@ -9,7 +9,9 @@ DequantizeLinear (ONNX operator set 13), which ONNX Runtime and OpenVINO fuse wi
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +21,7 @@ from gluon_yolo.errors import MissingDependency, UserError, explain
 from gluon_yolo.exporters.ir.graph import INPUT, InferenceGraph
 from gluon_yolo.exporters.onnx.int8_layers import BETWEEN, in_int8, layers, to_be_held
 from gluon_yolo.exporters.onnx.ops import helper, onnx
-from gluon_yolo.exporters.onnx.write import make_model
+from gluon_yolo.exporters.onnx.write import make_model, write_model
 from gluon_yolo.exporters.quantize.calibrate import Progress, Ranges, calibrate_ranges, seen_within
 from gluon_yolo.inference.runtimes.base import import_package, threads
 from gluon_yolo.spec import DetectionSpec
@@ -95,13 +97,14 @@ def quantize(
             f"{', '.join(known)}"
         )
     chosen = in_int8(graph, excluded)
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
+    if chosen and not model.graph.value_info:
+        copy = onnx.shape_inference.infer_shapes(model)
+    else:
+        copy = onnx.ModelProto()
+        copy.CopyFrom(model)
     if not chosen:
         return copy
     limits = {name: tuple(np.float32(side) for side in sides) for name, sides in ranges.items()}
-    if not copy.graph.value_info:
-        copy = onnx.shape_inference.infer_shapes(copy)
     quantizer = tools.QDQQuantizer(
         copy,
         True,  # weights per channel
@@ -222,4 +225,8 @@ def _session(graph: InferenceGraph, spec: DetectionSpec, names: Sequence[str]) -
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads()
     options.log_severity_level = 3  # errors
-    return runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    with tempfile.TemporaryDirectory() as folder:  # of the model's bytes a session would keep a copy
+        path = Path(folder) / "calibration.onnx"
+        write_model(model, path)
+        del model, infos
+        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import functools
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -55,6 +57,10 @@ class Int8(abc.ABC):
 
     def hold(self, record: ModelRecord, folder: Path) -> None:
         """Add the record to the file that was written, if the format has a place for it."""
+        return
+
+    def forget(self) -> None:
+        """Free what :meth:`network` needs and :meth:`write` does not; it is made again where it is needed."""
         return
 
 
@@ -115,13 +121,24 @@ class OnnxInt8(Int8):
 
     def __init__(self, request: Request) -> None:
         from gluon_yolo.exporters.onnx import int8
+
+        self._request, self._int8 = request, int8
+        self.layers = int8_layers.layers(request.graph)
+
+    @functools.cached_property
+    def _decoded(self) -> Any:
+        """The float model with its shapes, up to boxes and scores."""
         from gluon_yolo.exporters.onnx.ops import onnx
         from gluon_yolo.exporters.onnx.write import make_model
 
-        self._request, self._int8 = request, int8
-        decoded = make_model(request.graph, request.net.spec, request.name, "decoded")
-        self._decoded = onnx.shape_inference.infer_shapes(decoded)
-        self.layers = int8_layers.layers(request.graph)
+        request = self._request
+        return onnx.shape_inference.infer_shapes(
+            make_model(request.graph, request.net.spec, request.name, "decoded")
+        )
+
+    def forget(self) -> None:
+        """Free the float model."""
+        self.__dict__.pop("_decoded", None)
 
     def calibrate(self, batches: Iterable[np.ndarray], method: str, progress: Progress) -> Ranges:
         """Run images through the network and return the ranges of its arrays."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 
@@ -22,28 +22,33 @@ from gluon_yolo.exporters.request import Request
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import registry
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
+from gluon_yolo.system import memory
 
 ROUNDS, SECONDS = 20, 30.0  # largest number of calls of each network, and time limit for all of them
 SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")
-Form = tuple[Row, Network]
+# A form that is loaded where it is needed: all forms of a large network together take gigabytes.
+Form = tuple[Row, Callable[[], Network]]
 
 
-def in_float(request: Request, formats: Sequence[str], accuracy_drop: AccuracyDrop, say: Say) -> list[Form]:
-    """Write the float32 network in formats to a temporary folder, and score them.
+def in_float(
+    request: Request, formats: Sequence[str], accuracy_drop: AccuracyDrop, folder: Path, say: Say
+) -> list[Form]:
+    """Write the float32 network in formats, and score them.
 
     Args:
         request: the network, its name, size and thresholds.
         formats: of :data:`gluon_yolo.exporters.api.FORMATS`.
         accuracy_drop: scores them; the symbol is its reference.
+        folder: to write to, where the files stay until they are timed.
         say: called with each line for the user.
     """
     forms = []
-    with tempfile.TemporaryDirectory() as folder:
-        path = _export(request, Path(folder), formats, "float32", say)
-        for kind in formats:
-            row, network = _loaded(path, kind, "float32", "")
-            row.numbers = _scores(accuracy_drop.baseline if kind == "symbol" else accuracy_drop(network))
-            forms.append((row, network))
+    path = _export(request, folder, formats, "float32", say)
+    for kind in formats:
+        row, load = _form(path, kind, "float32", "")
+        row.numbers = _scores(accuracy_drop.baseline if kind == "symbol" else accuracy_drop(load()))
+        memory.give_back()
+        forms.append((row, load))
     return forms
 
 
@@ -78,6 +83,7 @@ def in_int8(
     missed: list[SettingText] = []
     for kind in formats:
         int8 = INT8[kind](request)
+        memory.give_back()  # what reading the network's graph has left
         chosen = search.choose(
             int8,
             reference,
@@ -87,6 +93,8 @@ def in_int8(
             method,
             say,
         )
+        int8.forget()
+        memory.give_back()
         if chosen.holds:
             made.append((int8, chosen))
         else:
@@ -114,9 +122,9 @@ def in_int8(
     forms = []
     for int8, chosen in made:
         for runtime, numbers in scores[int8.kind].items():
-            row, network = _loaded(path, int8.kind, "int8", chosen.method, runtime)
+            row, load = _form(path, int8.kind, "int8", chosen.method, runtime)
             row.numbers, row.in_float = _scores(numbers), chosen.excluded
-            forms.append((row, network))
+            forms.append((row, load))
     return forms, missed
 
 
@@ -177,9 +185,19 @@ def runtimes_of(kind: str) -> list[str]:
 
 def in_bfloat16(request: Request, accuracy_drop: AccuracyDrop, folder: Path, say: Say) -> list[Form]:
     """Write the network in bfloat16 and score it."""
-    row, network = _loaded(_export(request, folder, ["symbol"], "bfloat16", say), "symbol", "bfloat16", "")
-    row.numbers = _scores(accuracy_drop(network))
-    return [(row, network)]
+    row, load = _form(_export(request, folder, ["symbol"], "bfloat16", say), "symbol", "bfloat16", "")
+    row.numbers = _scores(accuracy_drop(load()))
+    return [(row, load)]
+
+
+def time_forms(forms: Sequence[Form], size_hw: tuple[int, int]) -> None:
+    """Set the milliseconds of each form: those of one format side by side, one format after the other."""
+    for kind in dict.fromkeys(row.format for row, _ in forms):
+        memory.give_back()
+        group = [form for form in forms if form[0].format == kind]
+        times = time_side_by_side([load() for _, load in group], size_hw)
+        for (row, _), took in zip(group, times):
+            row.milliseconds = took
 
 
 def time_side_by_side(networks: Sequence[Network], size_hw: tuple[int, int]) -> list[float]:
@@ -218,13 +236,13 @@ def _export(request: Request, folder: Path, formats: Sequence[str], precision: s
     return done.record
 
 
-def _loaded(path: Path, kind: str, precision: str, method: str, runtime: str | None = None) -> Form:
-    """Return a row without numbers, and the network that a runtime loads from the files."""
+def _form(path: Path, kind: str, precision: str, method: str, runtime: str | None = None) -> Form:
+    """Return a row without numbers, and a function that loads its network from the files in a runtime."""
     record, runtime = ModelRecord.read(path), runtime or RUNS_IN[kind]
     files = record.exported(kind, path.parent).files
     size = sum(os.path.getsize(path.parent / file) for file in files)
-    network = registry.load(runtime, record, path.parent)
-    return Row(kind, runtime, precision, method, {}, size), network
+    row = Row(kind, runtime, precision, method, {}, size)
+    return row, functools.partial(registry.load, runtime, record, path.parent)
 
 
 def _scores(numbers: Mapping[str, Any]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from gluon_yolo.exporters.quantize.scorer import Say, accuracy_drop_of
 from gluon_yolo.exporters.request import Request
 from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.inference.runtimes.mxnet import from_block, has_bfloat16
+from gluon_yolo.system import memory
 
 FORMATS = ("symbol", "onnx")  # of int8, where none is named
 PRECISIONS = ("int8", "bfloat16")
@@ -65,28 +67,29 @@ def quantize_network(
         suppression.max_detections,
         suppression.own_candidates,
     )
+    memory.give_back()
     keys, baseline = accuracy_drop.keys, accuracy_drop.baseline
     scores = ", ".join(f"{SHOWN[key]} {100 * baseline[key]:.2f}" for key in keys)
     say(f"float32: {scores}; at most {max_drop:.2f} points may be lost")
 
     kinds = formats if "int8" in precisions else ["symbol"]
-    forms: list[Form] = compare.in_float(request, kinds, accuracy_drop, say)
     missed: list[SettingText] = []
-    if "int8" in precisions:
-        shown = range(len(images.calibration))
-        pixels = read(images.calibration, shown, request.size_hw, Preprocess(request.fit))
-        more, missed = compare.in_int8(
-            request, formats, reference, pixels, accuracy_drop, max_drop, method, out / "int8", say
-        )
-        forms += more
-    if "bfloat16" in precisions and has_bfloat16():
-        forms += compare.in_bfloat16(request, accuracy_drop, out / "bfloat16", say)
-    elif "bfloat16" in precisions:
-        say("bfloat16 is not written: this processor does not compute in it (avx512_bf16)")
+    with tempfile.TemporaryDirectory() as floats:
+        forms: list[Form] = compare.in_float(request, kinds, accuracy_drop, Path(floats), say)
+        if "int8" in precisions:
+            shown = range(len(images.calibration))
+            pixels = read(images.calibration, shown, request.size_hw, Preprocess(request.fit))
+            more, missed = compare.in_int8(
+                request, formats, reference, pixels, accuracy_drop, max_drop, method, out / "int8", say
+            )
+            forms += more
+        if "bfloat16" in precisions and has_bfloat16():
+            forms += compare.in_bfloat16(request, accuracy_drop, out / "bfloat16", say)
+        elif "bfloat16" in precisions:
+            say("bfloat16 is not written: this processor does not compute in it (avx512_bf16)")
+        del reference
+        compare.time_forms(forms, request.size_hw)
 
-    times = compare.time_side_by_side([network for _, network in forms], request.size_hw)
-    for (row, _), took in zip(forms, times):
-        row.milliseconds = took
     rows = tuple(row for row, _ in forms)
     missed += compare.too_far(rows, accuracy_drop, max_drop)
     about = {

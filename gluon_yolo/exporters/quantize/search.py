@@ -21,6 +21,7 @@ from gluon_yolo.inference.exported_format import ENDINGS
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.registry import Network
 from gluon_yolo.progress.bar import Bar
+from gluon_yolo.system import memory
 
 BEST = "best"
 LOOKED_AT = 4  # calibration images on which each layer's own error is measured
@@ -156,6 +157,7 @@ def write(
             graph = dataclasses.replace(graph, runtimes=tuple(held))
             int8.hold(record.of_one(int8.kind, graph), coming.aside)
             coming.formats[int8.kind] = graph
+            memory.give_back()
     return Path(out_dir) / f"{request.name}.json", coming
 
 
@@ -168,4 +170,6 @@ def _calibrate(int8: Int8, images: np.ndarray, method: str) -> Ranges:
                 bar.restart(f"calibrate {int8.kind}, {stage}", total)
             bar.update(done - bar.done)
 
-        return int8.calibrate([images], method, progress)
+        ranges = int8.calibrate([images], method, progress)
+    memory.give_back()
+    return ranges

@@ -15,6 +15,7 @@ from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.inference.exported_format import ALWAYS_FIXED
 from gluon_yolo.inference.model_files import find_model_record, weights_of
 from gluon_yolo.inference.model_record import ModelRecord
+from gluon_yolo.system import memory
 from gluon_yolo.text import did_you_mean
 
 Network = Callable[[np.ndarray], Sequence[np.ndarray]]
@@ -129,7 +130,10 @@ def load_run(name: str, record: ModelRecord, path: Path, gpu: int | None = None)
         )
     module_of(name)  # says at once what is missing
     net = module_of("mxnet").from_record(record, find_model_record(path).parent, weights_of(path))
-    return from_block(name, net, gpu)
+    network = from_block(name, net, gpu)
+    del net
+    memory.give_back()  # the runtime has a copy
+    return network
 
 
 def from_block(name: str, net: Any, gpu: int | None = None) -> Network:

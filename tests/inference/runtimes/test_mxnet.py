@@ -7,10 +7,13 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gluon_yolo import Predictor
 from gluon_yolo.errors import UserError
 from gluon_yolo.exporters.mxnet.int8 import quantize
 from gluon_yolo.exporters.mxnet.passes import convert, fuse
@@ -21,6 +24,7 @@ from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import mxnet
 from gluon_yolo.models.decode import Decode, Detect
 from gluon_yolo.mxnet_compat import mx
+from gluon_yolo.system import memory
 from tests.exporters.symbol_files import traced
 from tests.inference.several_threads import assert_threads_agree, images
 from tests.random_model import random_detector
@@ -194,3 +198,19 @@ def test_parameters_of_another_kind(net, tmp_path, arrays, message):
     mx.nd.save(str(tmp_path / "toy-0000.params"), arrays)
     with pytest.raises(UserError, match=f"toy-0000.params: {message}"):
         mxnet.load(record, tmp_path)
+
+
+def test_a_runs_network_is_freed_behind_the_runtimes_copy(monkeypatch):
+    """Gluon's blocks refer to themselves: each loaded run would leave its weights once more."""
+    monkeypatch.setattr(memory, "GROWTH", -(1 << 40))
+    nets = []
+    made = mxnet.from_record
+
+    def watched(*args):
+        net = made(*args)
+        nets.append(weakref.ref(net))
+        return net
+
+    monkeypatch.setattr(mxnet, "from_record", watched)
+    Predictor.load(Path(__file__).parents[2] / "old_work" / "run", "mxnet")
+    assert [net() for net in nets] == [None]

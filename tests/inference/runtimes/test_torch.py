@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -174,3 +176,16 @@ def test_the_graph_is_folded_and_calls_leave_torchs_switches(net):
     assert (torch.backends.cudnn.allow_tf32, torch.is_grad_enabled()) == before
     assert not any(node.op == "call_module" for node in loaded._module.graph.nodes)
     assert nd.array(PIXELS).context == mx.cpu()
+
+
+def test_arrays_are_freed_with_the_predictor(net):
+    """A graph of torch's refers to itself: Python would find that hundreds of predictors later."""
+    predictor = Predictor.from_block(net, (64, 64), runtime="torch")
+    predictor(PIXELS[0])
+    array = weakref.ref(next(predictor._network._module.buffers()))
+    gc.disable()
+    try:
+        del predictor
+        assert array() is None
+    finally:
+        gc.enable()
