@@ -13,6 +13,7 @@ from gluon_yolo.data.images import tiff
 from gluon_yolo.data.images.bmp import decode_bmp, has_masks
 from gluon_yolo.data.images.exif import UPRIGHT
 from gluon_yolo.data.images.file_types import BMP, JPEG, JPEG2000, NETPBM, PNG, TIFF, WEBP, Kind, kind_of
+from gluon_yolo.data.images.header_size import VARIABLE, header_size, most_pixels
 from gluon_yolo.data.images.netpbm import decode_netpbm
 from gluon_yolo.data.images.sample_format import Samples, samples_of
 from gluon_yolo.data.images.segments import jpeg_segments, png_reaches_too_far
@@ -88,6 +89,14 @@ def _checked(data: bytes, name: str) -> tuple[Kind, Samples]:
         raise unreadable(name, _NOTHING)
     if not kind.is_read:
         raise BadFile(name, kind.refusal, "unreadable-picture")
+    width, height = header_size(data, kind) or (0, 0)
+    if width * height > (most := most_pixels()):
+        raise BadFile(
+            name,
+            f"is {kind.name} of {width} x {height} pixels by its header, and pictures of at most {most:,} "
+            f"are decoded: cut it into tiles, or set {VARIABLE}",
+            "unreadable-picture",
+        )
     samples = samples_of(data, kind)
     if samples.problem:
         raise BadFile(name, f"is {kind.name} {samples.problem}", "unreadable-picture")
