@@ -32,7 +32,7 @@ from endurance.garbage.results import Results, Tally
 from endurance.garbage.worker import Worker
 
 SAMPLE = 3  # faults of one cause that are kept
-ROUND = 250  # files of a kind before the next one, so that a run that is ended early has seen all of them
+ROUND = 100  # files of a kind before the next one, so that a run that is ended early has seen all of them
 BATCH = 50  # files that the process is given at once; then the whole folder is made good again
 
 

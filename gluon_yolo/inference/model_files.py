@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shlex
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo import json_text
 from gluon_yolo.errors import UserError
 from gluon_yolo.file_names import BEST_WEIGHTS
 from gluon_yolo.inference.exported_format import ENDINGS
@@ -124,6 +124,6 @@ def _in_folder(path: Path) -> Path:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json_text.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None

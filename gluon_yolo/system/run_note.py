@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
+from gluon_yolo import json_text
 from gluon_yolo.system.control_groups import read
 
 FILE = "running.json"
@@ -102,7 +103,7 @@ _KEYS = ("process", "host", "started")
 def _note(folder: Path) -> dict[str, Any]:
     """Return the content of the note; empty when there is none."""
     try:
-        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        record = json_text.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}

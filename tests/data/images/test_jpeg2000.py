@@ -18,6 +18,8 @@ BEGIN = WHOLE.index(CODESTREAM)
 NO_COMPONENTS = WHOLE[: BEGIN + 10] + bytes(36) + WHOLE[BEGIN + 46 :]
 BAD = {
     "no components": NO_COMPONENTS,
+    # And with a size that is not that of the boxes, though it decodes.
+    "64 rows in the boxes": WHOLE.replace(b"ihdr\0\0\0\x30", b"ihdr\0\0\0\x40"),
     "no codestream in its box": WHOLE[:BEGIN] + bytes(4) + WHOLE[BEGIN + 4 :],
     "no box of a codestream": WHOLE.replace(b"jp2c", b"xml "),
     "a box of no length": WHOLE.replace(b"\0\0\0\x14ftyp", bytes(4) + b"ftyp"),
