@@ -17,13 +17,13 @@ PACKAGE = ROOT / "gluon_yolo"
 # and from itself only. "" is the package's face, which imports what it offers when that is asked for.
 FLOORS = (
     ("_version", "text", "class_names", "spec", "landmarks", "boxes", "numpy_compat"),
-    ("errors",),
+    ("errors", "json_text"),
     ("system", "atomic_io", "file_names", "progress", "tables", "input_size"),
     ("outputs",),
     ("drawing",),
     ("detections",),
     ("nms", "mxnet_compat", "torch_compat"),
-    ("parameter_io",),
+    ("parameter_io", "parameter_file"),
     ("graph", "caffe"),
     ("models",),
     ("pytorch",),

@@ -2,29 +2,38 @@
 
 For each file that a command reads: an exit status of success, or 2 and a message that names the file or the
 folder; no stack trace, no crash, no hang over 10 s, no memory over 2 GiB, nothing run, nothing written
-elsewhere. What breaks this is kept in OUT, with the files, to be run again.
+elsewhere. What breaks this is kept in OUT, with the files, to be run again. The counts are in OUT too, in
+results.jsonl: a run with the same OUT and seed goes on where the last one ended.
 
     python -m endurance.garbage [--files N | --minutes N] [--only NAME,NAME] [--seed S] [--out DIR]
+    python -m endurance.garbage --again     only what broke it, as OUT keeps it
 """
 
 from __future__ import annotations
 
-import collections
+import argparse
+import contextlib
+import io
 import json
 import shutil
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from endurance.flags import chosen, parser_of, shares
+from endurance.garbage.child import restore
 from endurance.garbage.kinds import KINDS, Kind
 from endurance.garbage.mutate import mutated
+from endurance.garbage.results import Results, Tally
 from endurance.garbage.worker import Worker
 
 SAMPLE = 3  # faults of one cause that are kept
+ROUND = 100  # files of a kind before the next one, so that a run that is ended early has seen all of them
+BATCH = 50  # files that the process is given at once; then the whole folder is made good again
 
 
 def main() -> int:
@@ -32,87 +41,206 @@ def main() -> int:
     kinds = {kind.name: kind for kind in KINDS}
     parser = parser_of(__doc__, "/tmp/endurance-garbage", list(kinds))
     parser.add_argument("--files", type=int, default=10_000, metavar="N", help="of a kind")
+    parser.add_argument("--again", action="store_true", help="run the kept faults anew")
     args = parser.parse_args()
     names = chosen(parser, args.only, list(kinds))
-    out, faults = Path(args.out), 0
+    out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    print(f"{'kind':20}{'files':>8}{'errors':>8}{'read':>8}{'faults':>8}{'ms each':>9}")
-    for name, until in shares(names, args.minutes):
-        kind = kinds[name]
-        found = attack(kind, out, args.files, args.seed, until)
-        faults += found["faults"]
-        each = 1e3 * found["seconds"] / max(1, found["files"])
-        numbers = "".join(f"{found[key]:>8}" for key in ("files", "errors", "read", "faults"))
-        print(f"{kind.name:20}{numbers}{each:>9.0f}", flush=True)
-        for cause, count in found["causes"].most_common():
-            print(f"    {count} x {cause}", flush=True)
+    with contextlib.closing(Worker(out / "cache")) as worker:
+        grounds = {name: Ground(kinds[name], out, worker) for name in names}
+        if args.again:
+            return again(list(grounds.values()))
+        results = Results(out, args.seed)
+        run(grounds, results, args)
+    faults = sum(results.tallies[name].counts["faults"] for name in names)
     print(f"{faults} faults; what caused them is in {out}" if faults else "no faults")
     return 1 if faults else 0
 
 
-def attack(kind: Kind, out: Path, files: int, seed: int, until: float | None) -> dict[str, Any]:
-    """Damage files of one kind; return the counts, and the faults' causes."""
-    place = out / kind.name.replace(" ", "_").replace(".", "")
-    shutil.rmtree(place, ignore_errors=True)
-    good, work, written = place / "good", place / "in", place / "out"
-    good.parent.mkdir(parents=True)
-    kind.make(good)
-    victims = [path for pattern in kind.victims for path in sorted(good.glob(pattern)) if path.is_file()]
-    if not victims:
-        raise SystemExit(f"{kind.name}: nothing of {kind.victims} in {good}")
-    contents = [path.read_bytes() for path in victims]
-    shutil.copytree(good, work)
-    worker = Worker([out / "cache", work])
-    counts: dict[str, Any] = {"files": 0, "errors": 0, "read": 0, "faults": 0}
-    causes: collections.Counter[str] = collections.Counter()
-    started = time.perf_counter()
+def run(grounds: dict[str, Ground], results: Results, args: argparse.Namespace) -> None:
+    """Damage files of all kinds, and print the table."""
+    names = list(grounds)
+    aim = args.files if args.minutes else min(ROUND, args.files)
+    while True:
+        for name, until in shares(names, args.minutes):
+            start = results.tallies[name].counts["files"]
+            end = round(aim * grounds[name].kind.part)
+            if start < end:
+                results.add(name, attack(grounds[name], range(start, end), args.seed, until))
+        if aim >= args.files:
+            break
+        aim = min(args.files, aim + ROUND)
+        print(f"up to {aim} files each:\n{results.table(names)}", flush=True)
+    print(results.table(names))
+
+
+class Ground:
+    """The folder where files of one kind are damaged.
+
+    Args:
+        kind: of the files.
+        out: of the run.
+        worker: whose process reads them.
+    """
+
+    def __init__(self, kind: Kind, out: Path, worker: Worker) -> None:
+        self.kind = kind
+        self.place = out / kind.name.replace(" ", "_").replace(".", "")
+        names = ("good", "in", "out", "queue")
+        self.good, self.work, self._written, self._queue = (self.place / name for name in names)
+        self._worker, self._victims = worker, list[Path]()
+
+    def make(self) -> list[Path]:
+        """Make good files, once, and a copy of them, to be damaged; return the names of those to damage."""
+        if not self._victims:
+            self._victims = self._make()
+        shutil.copytree(self.good, self.work, dirs_exist_ok=True)
+        self._queue.mkdir(exist_ok=True)
+        return self._victims
+
+    def _make(self) -> list[Path]:
+        for folder in (self.good, self.work):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.place.mkdir(parents=True, exist_ok=True)
+        quiet = io.StringIO()
+        with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+            self.kind.make(self.good)
+        found = [path for pattern in self.kind.victims for path in sorted(self.good.glob(pattern))]
+        victims = [path.relative_to(self.good) for path in found if path.is_file()]
+        if not victims:
+            raise SystemExit(f"{self.kind.name}: nothing of {self.kind.victims} in {self.good}")
+        return victims
+
+    def read(self, files: Sequence[tuple[Path, bytes | None]]) -> Iterator[tuple[dict[str, Any], str]]:
+        """Have commands read damaged files; yield the child's answers, each with the cause of a fault.
+
+        Args:
+            files: the place and the bytes of each; None is the good file.
+        """
+        places = {"in": str(self.work), "out": str(self._written), "good": str(self.good)}
+        words = list(self.kind.words)
+        for key in ("in", "out"):
+            words = [word.replace(f"{{{key}}}", places[key]) for word in words]
+        commands = []
+        for number, (victim, damaged) in enumerate(files):
+            file = self._queue / str(number)
+            if damaged is not None:
+                file.write_bytes(damaged)
+            commands.append(
+                {
+                    **places,
+                    "words": words,
+                    "victim": str(self.work / victim),
+                    "damaged": str(file) if damaged is not None else "",
+                    "whole": number == 0,
+                }
+            )
+        for (victim, damaged), answer in zip(files, self._worker.run(commands)):
+            yield answer, fault_of(answer, self.kind, self.work, victim, damaged is None)
+            if answer["status"] < 0:  # a child that was lost has left its damage
+                restore(self.good, self.work)
+
+    def keep(
+        self, name: str, victim: Path, damaged: bytes | None, answer: dict[str, Any], cause: str
+    ) -> None:
+        """Keep what caused a fault."""
+        folder = self.place / name
+        folder.mkdir(parents=True, exist_ok=True)
+        if damaged is not None:
+            (folder / "damaged").write_bytes(damaged)
+        content = {"cause": cause, "victim": str(victim), "words": self.kind.words, **answer}
+        (folder / "fault.json").write_text(json.dumps(content, indent=1))
+
+    def close(self) -> None:
+        """Remove the damaged files."""
+        for folder in (self.work, self._written, self._queue):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def attack(ground: Ground, numbers: range, seed: int, until: float | None) -> Tally:
+    """Damage files of one kind; return what was counted.
+
+    Args:
+        ground: of the kind.
+        numbers: of the files: each, with the seed, draws its file.
+        seed: of the run.
+        until: the end of the time by ``time.perf_counter``; None is without end.
+    """
+    victims, tally = ground.make(), Tally()
+    contents = [(ground.good / victim).read_bytes() for victim in victims]
+    wanted = [-1, *numbers]  # the first one is as it was
     try:
-        for number in range(-1, files):
+        for begin in range(0, len(wanted), BATCH):
             if until is not None and time.perf_counter() > until:
                 break
-            rng = np.random.default_rng((seed, number + 1))
-            which = int(rng.integers(len(victims)))
-            path = work / victims[which].relative_to(good)
-            if number >= 0:  # the first one is as it was
-                path.write_bytes(mutated(contents[which], rng, contents))
-            shutil.rmtree(written, ignore_errors=True)
-            written.mkdir()
-            words = [word.replace("{in}", str(work)).replace("{out}", str(written)) for word in kind.words]
-            answer = worker.run(words, written)
-            cause = fault_of(answer, kind, work, number)
-            if number >= 0:
-                counts["files"] += 1
-                counts["read" if answer["status"] in kind.good else "errors"] += 1
-            if cause:
-                counts["faults"] += 1
-                causes[cause] += 1
-                if causes[cause] <= SAMPLE:
-                    keep(place / f"fault-{number}", path, words, answer, cause)
-            if path.exists() or number >= 0:
-                restore(good, work, path, contents[which])
+            batch = wanted[begin : begin + BATCH]
+            files = [damaged_file(victims, contents, seed, number) for number in batch]
+            for number, (victim, damaged), (answer, cause) in zip(batch, files, ground.read(files)):
+                _count(tally, ground, f"fault-{seed}-{number}", (victim, damaged), answer, cause)
     finally:
-        worker.close()
-    shutil.rmtree(work, ignore_errors=True)
-    return {**counts, "causes": causes, "seconds": time.perf_counter() - started}
+        ground.close()
+    return tally
 
 
-def restore(good: Path, work: Path, path: Path, content: bytes) -> None:
-    """Bring back the good files, and remove what the command wrote beside them."""
-    path.write_bytes(content)
-    names = {file.relative_to(good) for file in good.rglob("*")}
-    for file in sorted(work.rglob("*"), reverse=True):
-        if file.relative_to(work) not in names:
-            file.unlink() if file.is_file() or file.is_symlink() else shutil.rmtree(file, ignore_errors=True)
-    for file in good.rglob("*"):
-        mine = work / file.relative_to(good)
-        if file.is_file() and (not mine.exists() or mine.stat().st_size != file.stat().st_size):
-            mine.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(file, mine)
+def damaged_file(
+    victims: Sequence[Path], contents: Sequence[bytes], seed: int, number: int
+) -> tuple[Path, bytes | None]:
+    """Return which file is damaged, and how; the good file for the number -1."""
+    rng = np.random.default_rng((seed, number + 1))
+    which = int(rng.integers(len(victims)))
+    return victims[which], mutated(contents[which], rng, contents) if number >= 0 else None
 
 
-def fault_of(answer: dict[str, Any], kind: Kind, work: Path, number: int) -> str:
+def _count(
+    tally: Tally,
+    ground: Ground,
+    name: str,
+    file: tuple[Path, bytes | None],
+    answer: dict[str, Any],
+    cause: str,
+) -> None:
+    """Count a file, and keep it where it caused a fault."""
+    if file[1] is not None:
+        tally.counts["files"] += 1
+        tally.seconds += answer["seconds"]
+    if cause:
+        tally.counts["faults"] += 1
+        tally.causes[cause] += 1
+        if tally.causes[cause] <= SAMPLE:
+            ground.keep(name, *file, answer, cause)
+    elif file[1] is not None:
+        tally.counts["read" if answer["status"] in ground.kind.good else "errors"] += 1
+
+
+def again(grounds: list[Ground]) -> int:
+    """Run the kept faults anew; remove those that are none any more; return 1 if one is left."""
+    left = 0
+    for ground in grounds:
+        kept = sorted(ground.place.glob("fault-*"))
+        if not kept:
+            continue
+        ground.make()
+        try:
+            for folder in kept:
+                victim = Path(json.loads((folder / "fault.json").read_text())["victim"])
+                file = folder / "damaged"
+                damaged = file.read_bytes() if file.exists() else None
+                ((answer, cause),) = ground.read([(victim, damaged)])
+                if cause:
+                    left += 1
+                    ground.keep(folder.name, victim, damaged, answer, cause)
+                    print(f"{ground.kind.name}: {folder.name}: {cause}", flush=True)
+                else:
+                    shutil.rmtree(folder)
+        finally:
+            ground.close()
+    print(f"{left} faults are left" if left else "no faults are left")
+    return 1 if left else 0
+
+
+def fault_of(answer: dict[str, Any], kind: Kind, work: Path, victim: Path, is_good: bool) -> str:
     """Return the cause of a fault in a few words; empty for a good answer."""
-    raised = answer["raised"]
+    raised, printed = answer["raised"], answer["printed"]
     if raised:
         lines = raised.strip().splitlines()
         places = [line.strip() for line in lines if line.strip().startswith("File") and "gluon_yolo" in line]
@@ -124,24 +252,13 @@ def fault_of(answer: dict[str, Any], kind: Kind, work: Path, number: int) -> str
         return f"memory: {answer['grown_mb']:.0f} MB more"
     if answer["status"] in kind.good:
         return ""
-    if number < 0:
-        return f"the good file is refused: {answer['printed'][-200:]}"
+    if is_good:
+        return f"the good file is refused: {printed[-200:]}"
     if answer["status"] != 2:
         return f"status {answer['status']}"
-    if str(work) not in answer["printed"] and not any(
-        Path(victim).name.strip("*.") in answer["printed"] for victim in kind.victims
-    ):
-        return f"names no file: {answer['printed'].strip().splitlines()[-1][:120]}"
+    if str(work) not in printed and victim.name not in printed:
+        return f"names no file: {printed.strip()[:120]}"
     return ""
-
-
-def keep(folder: Path, path: Path, words: list[str], answer: dict[str, Any], cause: str) -> None:
-    """Keep what caused a fault."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if path.is_file():
-        shutil.copy(path, folder)
-    content = {"cause": cause, "file": str(path), "words": words, **answer}
-    (folder / "fault.json").write_text(json.dumps(content, indent=1))
 
 
 if __name__ == "__main__":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from endurance.garbage.child import CALL
 from gluon_yolo.inference.runtimes.registry import RUNTIMES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,8 +25,10 @@ class Kind(NamedTuple):
         name: of it.
         make: writes a folder with good files.
         victims: the files to damage, relative to the folder.
-        words: the command, where ``{in}`` is the folder and ``{out}`` a folder that it may write to.
+        words: the command, where ``{in}`` is the folder and ``{out}`` a folder that it may write to; or
+            ``CALL``, a function, and what it is given.
         good: exit statuses of a reader that has done its work; ``data check`` has 1 for wrong data.
+        part: of the files that are asked for: less than 1 where a command takes long.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Kind(NamedTuple):
     victims: Sequence[str]
     words: Sequence[str]
     good: Sequence[int] = (0,)
+    part: float = 1.0
 
 
 def _images(folder: Path, count: int = 2) -> list[np.ndarray]:
@@ -66,13 +70,13 @@ def _yolo(folder: Path) -> None:
                 file.unlink()
 
 
-def _converted(to: str) -> Callable[[Path], None]:
+def _converted(to: str, *more: str) -> Callable[[Path], None]:
     def make(folder: Path) -> None:
         from gluon_yolo.cli import main
 
         source = folder.parent / f"{folder.name}-source"
         _yolo(source)
-        words = ["data", "convert", str(source), str(folder), "--to", to]
+        words = ["data", "convert", str(source), str(folder), "--to", to, *more]
         if main(words):
             raise SystemExit(f"no {to} could be made")
         shutil.rmtree(source)
@@ -119,7 +123,7 @@ def _run(folder: Path) -> None:
     shutil.copytree(OLD / "run", folder, dirs_exist_ok=True)
     _picture(folder)
     settings = json.loads((folder / "args.json").read_text())
-    _yolo(folder / "data_of_it")
+    shutil.copytree(OLD / "data", folder / "data_of_it")
     settings["data"] = str(folder / "data_of_it")
     (folder / "args.json").write_text(json.dumps(settings))
 
@@ -131,48 +135,73 @@ def _picture(folder: Path) -> None:
     cv2.imwrite(str(folder / "pictures" / "one.png"), _images(folder, 1)[0])
 
 
-def _safetensors(folder: Path) -> None:
-    _weights(folder, "weights.safetensors")
+def _named(name: str) -> Callable[[Path], None]:
+    """Return a maker of a small file of named tensors."""
+
+    def make(folder: Path) -> None:
+        rng = np.random.default_rng(0)
+        arrays: dict[str, np.ndarray] = {}
+        for number in range(6):
+            arrays[f"blocks.{number}.0.conv_dw.weight"] = rng.normal(size=(8, 1, 3, 3)).astype(np.float32)
+            arrays[f"blocks.{number}.0.bn1.num_batches_tracked"] = np.array(3)
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_tensors(folder / name, arrays)
+
+    return make
 
 
-def _pth(folder: Path) -> None:
-    _weights(folder, "weights.pth")
+def _backbone(name: str) -> Callable[[Path], None]:
+    """Return a maker of a file of timm's whole MobileNetV1 0.25, and of a data set to train on."""
+
+    def make(folder: Path) -> None:
+        from gluon_yolo.models.zoo import find_architecture
+        from gluon_yolo.weights.imagenet import SOURCES, parameter_names
+
+        net = find_architecture("mobilenet0_25").build(("disc",))
+        net.initialize_weights()
+        source = next(source for source in SOURCES if source.network == "yolo3_mobilenet")
+        layers = [layer for layer in net.layer_names if layer.startswith(net.backbone_prefix)]
+        values = net._collect_params_with_prefix()
+        names = parameter_names(source, layers).items()
+        _yolo(folder / "data")
+        _write_tensors(folder / name, {theirs: values[ours].data().asnumpy() for theirs, ours in names})
+
+    return make
 
 
-def _weights(folder: Path, name: str) -> None:
-    """Write MobileNetV1 0.25's backbone under timm's names, small enough to be read ten thousand times."""
-    import torch
+def _write_tensors(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    if path.suffix == ".pth":
+        import torch
 
-    folder.mkdir(parents=True, exist_ok=True)
-    _yolo(folder / "data")
-    tensors = {}
-    rng = np.random.default_rng(0)
-    for number in range(6):
-        tensors[f"blocks.{number}.0.conv_dw.weight"] = torch.tensor(
-            rng.normal(size=(8, 1, 3, 3)).astype(np.float32)
-        )
-        tensors[f"blocks.{number}.0.bn1.num_batches_tracked"] = torch.tensor(3)
-    if name.endswith(".pth"):
-        torch.save(tensors, folder / name)
+        torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, path)
         return
     header, content = {}, b""
-    for key, tensor in tensors.items():
-        data = tensor.numpy().tobytes()
-        dtype = "F32" if tensor.dtype == torch.float32 else "I64"
-        header[key] = {
-            "dtype": dtype,
-            "shape": list(tensor.shape),
-            "data_offsets": [len(content), len(content) + len(data)],
-        }
+    for name, array in arrays.items():
+        data = array.tobytes()
+        offsets = [len(content), len(content) + len(data)]
+        dtype = "F32" if array.dtype == np.float32 else "I64"
+        header[name] = {"dtype": dtype, "shape": list(array.shape), "data_offsets": offsets}
         content += data
     head = json.dumps(header).encode()
-    (folder / name).write_bytes(len(head).to_bytes(8, "little") + head + content)
+    path.write_bytes(len(head).to_bytes(8, "little") + head + content)
+
+
+def _wider(folder: Path) -> None:
+    from tests.evaluation.wider.official_files import write_official
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    faces = [((3, 4, 60, 70), "emh"), ((80, 9, 20, 33), "mh"), ((9, 90, 9, 12), "h")]
+    write_official(
+        folder, {"0--Parade": {"0_one": faces, "0_two": faces[:1]}, "1--Rain": {"1_one": faces[1:]}}
+    )
 
 
 CHECK = ("data", "check", "{in}")
 DEMO = ("demo", "--model", "{in}", "{in}/pictures/one.png", "--out", "{out}")
 IMPORT_CAFFE = ("import", "caffe", "{in}/small.prototxt", "{in}/small.caffemodel", "--task", "landmarks")
 IMPORT_CAFFE += ("--colour", "bgr", "--mean", "127.5", "--scale", "127.5", "--out", "{out}/model")
+OFFICIAL = (CALL, "gluon_yolo.evaluation.wider.ground_truth:read_ground_truth", "{in}")
+TENSORS = (CALL, "gluon_yolo.weights.tensor_file:read")
 RAN = (0, 1)
 
 
@@ -189,13 +218,14 @@ def _train(name: str) -> tuple[str, ...]:
 KINDS = (
     *(
         Kind(ending.upper(), _image_maker(ending), [f"images/{n}.{ending}" for n in range(2)], CHECK, RAN)
-        for ending in ("jpg", "png", "tiff", "webp", "bmp")
+        for ending in ("jpg", "png", "tiff", "webp", "bmp", "jp2", "ppm", "ras")
     ),
     Kind("VOC XML", _converted("voc"), ["Annotations/*.xml", "ImageSets/Main/*.txt"], CHECK, RAN),
     Kind("COCO JSON", _converted("coco"), ["**/*.json"], CHECK, RAN),
     Kind("YOLO text", _yolo, ["labels/*/*.txt"], CHECK, RAN),
     Kind("data.yaml", _yolo, ["*.yaml"], CHECK, RAN),
     Kind("keras-yolo3 list", _converted("keras"), ["**/*.txt"], CHECK, RAN),
+    Kind("WIDER text", _converted("wider", "--only", "square"), ["**/*.txt"], CHECK, RAN),
     Kind(".data", _darknet_data, ["obj.data", "train.txt"], ("data", "check", "{in}/obj.data"), RAN),
     Kind(".names", _darknet_data, ["obj.names"], ("data", "check", "{in}/obj.data"), RAN),
     Kind("RecordIO .rec", _converted("record"), ["**/*.rec"], CHECK, RAN),
@@ -208,8 +238,26 @@ KINDS = (
         ("import", "darknet", "{in}/tiny.cfg", "{in}/tiny.weights", "--names", "{in}/tiny.names", "--out")
         + ("{out}/model",),
     ),
-    Kind("safetensors", _safetensors, ["weights.safetensors"], _train("weights.safetensors")),
-    Kind(".pth", _pth, ["weights.pth"], _train("weights.pth")),
+    *(
+        Kind(name, _named(f"weights{end}"), [f"weights{end}"], (*TENSORS, f"{{in}}/weights{end}"))
+        for name, end in (("safetensors", ".safetensors"), (".pth", ".pth"))
+    ),
+    *(
+        Kind(
+            f"backbone {end}",
+            _backbone(f"weights{end}"),
+            [f"weights{end}"],
+            _train(f"weights{end}"),
+            part=0.02,
+        )
+        for end in (".safetensors", ".pth")
+    ),
+    Kind(
+        ".mat",
+        _wider,
+        ["*.mat"],
+        (CALL, "gluon_yolo.evaluation.wider.ground_truth:read_ground_truth", "{in}"),
+    ),
     Kind("run .params", _run, ["weights/best.params"], DEMO),
     Kind("model.json", _run, ["model.json"], DEMO),
     Kind("run cfg", _run, ["network.cfg"], DEMO),
@@ -237,6 +285,7 @@ KINDS = (
         _run,
         ["weights/last/*"],
         ("train", "--resume", "{in}", "--epochs", "25"),
+        part=0.2,
     ),
-    Kind("report of a run", _run, ["metrics.csv", "args.json", "data.json"], ("report", "{in}")),
+    Kind("report of a run", _run, ["metrics.csv", "args.json", "data.json"], ("report", "{in}"), part=0.05),
 )

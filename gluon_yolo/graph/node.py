@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from gluon_yolo import json_text
 
 VARIABLE = "null"  # mxnet's operator of an input, a parameter, a statistic or a constant
 
@@ -60,7 +61,7 @@ class Graph:
     @classmethod
     def from_json(cls, text: str) -> Graph:
         """Read a symbol as mxnet writes it (``Symbol.tojson``)."""
-        record = json.loads(text)
+        record = json_text.loads(text)
         nodes = (
             Node(
                 node["name"],

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 from xml.etree import ElementTree
 
+from gluon_yolo import json_text
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.model_record import ModelRecord
 
@@ -40,7 +41,7 @@ def read(path: Path) -> ModelRecord | None:
     if text is None:
         return None
     try:
-        record = json.loads(text)
+        record = json_text.loads(text)
     except ValueError as error:
         raise UserError(f"{path}: the record in it is damaged ({error}); export the model again") from error
     return ModelRecord.of(record, path)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shlex
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo import json_text
 from gluon_yolo.errors import UserError
 from gluon_yolo.file_names import BEST_WEIGHTS, is_plain
 from gluon_yolo.inference.exported_format import ENDINGS
@@ -129,6 +129,6 @@ def _read_json(path: Path) -> Any:
     if not path.is_file():  # a pipe would be waited for without end
         return None
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return json_text.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None

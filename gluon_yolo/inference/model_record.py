@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo import json_text
 from gluon_yolo._version import __version__
 from gluon_yolo.errors import UserError
 from gluon_yolo.file_names import is_plain
@@ -159,10 +160,10 @@ class ModelRecord:
             UserError: the file is absent, is no record, or is from a newer package.
         """
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = json_text.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise UserError(f"{path}: is not JSON ({error}); write the model again: `{EXPORT}`") from error
         return cls.of(record, path)
 

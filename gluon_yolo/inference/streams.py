@@ -12,9 +12,10 @@ from typing import Any, Callable
 import cv2
 import numpy as np
 
+from gluon_yolo.data.images.opencv_log import quiet
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.urls import shown, why_silent
-from gluon_yolo.inference.video import fps_of, quiet
+from gluon_yolo.inference.video import fps_of
 from gluon_yolo.inference.web import LONGEST, SECONDS
 from gluon_yolo.text import counted
 

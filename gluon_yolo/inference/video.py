@@ -5,7 +5,6 @@ Frames are (H, W, 3) uint8 RGB.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from gluon_yolo.data.images.opencv_log import quiet
 from gluon_yolo.errors import NotWritten, UserError
 
 _LAST_WEBCAM = 2**31 - 1  # OpenCV's indices are int32
@@ -26,22 +26,6 @@ def fps_of(capture: Any) -> float:
     """Return the frames per second of OpenCV's capture; ``USUAL_FPS`` where it does not know."""
     fps = capture.get(cv2.CAP_PROP_FPS)
     return fps if math.isfinite(fps) and 1 <= fps <= 1000 else USUAL_FPS
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Switch OpenCV's log off: errors of opening and reading are reported otherwise."""
-    opencv: Any = cv2  # its type stubs follow its version too
-    log = opencv if hasattr(opencv, "setLogLevel") else getattr(opencv.utils, "logging", None)  # from 4.14 on
-    if log is None:  # before OpenCV 4.5.5
-        yield
-        return
-    before = log.getLogLevel()
-    log.setLogLevel(0)
-    try:
-        yield
-    finally:
-        log.setLogLevel(before)
 
 
 class VideoReader:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
+from gluon_yolo import json_text
 from gluon_yolo.errors import UserError
 from gluon_yolo.system.control_groups import read
 from gluon_yolo.system.waiting_lock import locked
@@ -115,7 +116,7 @@ _KEYS = ("process", "host", "started")
 def _note(folder: Path) -> dict[str, Any]:
     """Return the content of the note; empty when there is none."""
     try:
-        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        record = json_text.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}

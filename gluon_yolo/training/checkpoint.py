@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon_yolo import atomic_io, parameter_io
+from gluon_yolo import atomic_io, json_text, parameter_file, parameter_io
 from gluon_yolo._version import __version__
 from gluon_yolo.errors import UserError
 from gluon_yolo.file_names import BEST_WEIGHTS, is_plain
@@ -151,15 +151,16 @@ class Checkpoint:
         progress = Progress.from_dict(record)
         progress.refuse_other(self.last, network, class_names)
         paths = {kind: self.last / sealed["name"] for kind, sealed in record["files"].items()}
-        extra = json.loads(paths["extra"].read_text(encoding="utf-8"))
+        extra = json_text.loads(paths["extra"].read_text(encoding="utf-8"))
         try:
+            parameter_file.check(paths["net"])
             net.load_parameters(str(paths["net"]))
             if "trained" in paths:
-                _set_arrays(net, nd.load(str(paths["trained"])))
+                _set_arrays(net, parameter_file.load(paths["trained"]))
             load_optimizer(net, trainer, paths["trainer"], extra["places"])
             # After the trainer: its key-value store copies the first device to the others when it starts.
             if "devices" in paths:
-                self._load_statistics(net, nd.load(str(paths["devices"])))
+                self._load_statistics(net, parameter_file.load(paths["devices"]))
         except (AssertionError, ValueError, mx.base.MXNetError) as error:
             raise UserError(
                 f"{self.last}: does not fit {network} on these devices: {first_line(error)}; "
@@ -180,7 +181,7 @@ class Checkpoint:
         paths = {kind: self.last / sealed["name"] for kind, sealed in self._record()["files"].items()}
         if "trained" not in paths:
             return None
-        trained, arrays = (nd.load(str(paths[kind])) for kind in ("trained", "net"))
+        trained, arrays = (parameter_file.load(paths[kind]) for kind in ("trained", "net"))
         return {name: arrays[name].asnumpy() for name in trained}
 
     def _statistics_of_others(self, net: gluon.Block, progress: Progress) -> dict[str, nd.NDArray]:
@@ -229,7 +230,7 @@ class Checkpoint:
     def _record(self) -> dict[str, Any]:
         """Return ``state.json`` after checking its form."""
         try:
-            record = json.loads(self._state.read_text(encoding="utf-8"))
+            record = json_text.loads(self._state.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise UserError(
                 f"{self._state}: no checkpoint there; name the folder of a run that saved one"

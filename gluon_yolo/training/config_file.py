@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from gluon_yolo import atomic_io
+from gluon_yolo import atomic_io, json_text
 from gluon_yolo.data.text_file import read_text
 from gluon_yolo.errors import UserError
 
@@ -58,7 +58,7 @@ def _from_json(path: Path, text: str) -> dict[str, tuple[Any, str]]:
         return dict(pairs)
 
     try:
-        content = json.loads(text, object_pairs_hook=once)
+        content = json_text.loads(text, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: is no JSON: {error}") from error
     if not isinstance(content, dict):

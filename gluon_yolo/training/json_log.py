@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Callable
 
-from gluon_yolo import atomic_io
+from gluon_yolo import atomic_io, json_text
 
 
 class JSONLog:
@@ -55,7 +55,7 @@ class JSONLog:
         found = []
         for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                record = json.loads(line)
+                record = json_text.loads(line)
             except ValueError:
                 continue
             if isinstance(record, dict):

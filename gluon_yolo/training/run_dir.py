@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo import atomic_io
+from gluon_yolo import atomic_io, json_text
 from gluon_yolo.errors import UserError
 from gluon_yolo.file_names import BEST_WEIGHTS, check_text
 from gluon_yolo.training.metrics_csv import MetricsCSV
@@ -152,7 +152,7 @@ class RunFolder:
     def _read(self, name: str) -> dict[str, Any]:
         path = self.path / name
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = json_text.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(f"{path}: cannot be read: {error}; the run cannot be used without it") from error
         if not isinstance(record, dict):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gluon_yolo import parameter_file
 from gluon_yolo.caffe import binary
 from gluon_yolo.caffe.blobs import array_of
 from gluon_yolo.errors import UserError
@@ -146,7 +147,8 @@ def load_written(record: Any, folder: Path, weights: Path) -> CaffeNetwork:
         raise UserError(f"{folder}: its record lacks {error}; import the model again") from error
     net = build(folder / PROTOTXT, record.network, *preprocessing)
     try:
+        parameter_file.check(weights)
         net.load_parameters(str(weights), ctx=mx.cpu())
-    except (mx.MXNetError, AssertionError, ValueError, UnicodeDecodeError) as error:
+    except (mx.MXNetError, AssertionError, OSError, ValueError) as error:
         raise UserError(f"{weights}: damaged, or the weights of another network; import it again") from error
     return net

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import struct
 from collections import Counter
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gluon_yolo import json_text, parameter_file
 from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
@@ -120,7 +120,7 @@ class WeightsFile:
 def _load(path: Path) -> dict[str, mx.nd.NDArray]:
     """Return the named arrays of an mxnet parameter file."""
     try:
-        arrays = mx.nd.load(str(path))
+        arrays = parameter_file.load(path)
     except (mx.MXNetError, ValueError) as error:
         raise UserError(
             f"{path}: not a whole MXNet parameter file (truncated, or of another kind); get it anew"
@@ -207,7 +207,7 @@ def spec_of_run(path: Path) -> DetectionSpec | None:
     records = [folder / "model.json" for folder in list(path.resolve().parents)[:3]]
     for record in [exported, *records] if exported else records:
         try:
-            return DetectionSpec.from_dict(json.loads(record.read_text("utf-8"))["spec"])
+            return DetectionSpec.from_dict(json_text.loads(record.read_text("utf-8"))["spec"])
         except (OSError, ValueError, KeyError, TypeError):
             continue  # no such file, or of another program
     return None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
 
+from gluon_yolo import json_text
 from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.models.detector import Detector
 from gluon_yolo.spec import BackboneForm
@@ -74,7 +74,7 @@ def _form(path: Path, source: Source, network: str) -> BackboneForm:
     divisor = source.divisor if "_1.0_" not in network else 0
     form = dataclasses.replace(source.form, divisor=divisor)
     try:
-        record = json.loads((path.parent / _CONFIG).read_text("utf-8"))["pretrained_cfg"]
+        record = json_text.loads((path.parent / _CONFIG).read_text("utf-8"))["pretrained_cfg"]
         told = BackboneForm(mean=record["mean"], std=record["std"])
     except (OSError, ValueError, KeyError, TypeError):
         return form

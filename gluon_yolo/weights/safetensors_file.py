@@ -7,7 +7,6 @@ Source: https://huggingface.co/docs/safetensors
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from gluon_yolo import json_text
 from gluon_yolo.errors import UserError
 from gluon_yolo.weights import bfloat16, placeholder
 
@@ -77,7 +77,7 @@ def _header(path: Path, text: bytes, length: int) -> dict[str, Any]:
     if len(text) < length:
         raise UserError(f"{path}: cut short: it ends within its header of {length} bytes; get it anew")
     try:
-        header = json.loads(text)
+        header = json_text.loads(text)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: its header is damaged ({error}); get it anew") from error
     if not isinstance(header, dict):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gluon_yolo import json_text
 from gluon_yolo.data.coco.values import Identity, identity, order
 from gluon_yolo.data.text_file import decoded, type_in_place_of_text
 from gluon_yolo.errors import UserError
@@ -42,7 +42,7 @@ def read_content(path: str, whole: bool = False) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
             text = decoded(file.read())
-        content = json.loads(text, object_pairs_hook=None if whole else _used)
+        content = json_text.loads(text, object_pairs_hook=None if whole else _used)
     except OSError as error:
         raise UserError(f"{path}: cannot read the annotations: {error.strerror or error}") from error
     except ValueError as error:

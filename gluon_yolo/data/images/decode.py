@@ -9,11 +9,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from gluon_yolo.data.images import tiff
+from gluon_yolo.data.images import jpeg2000, tiff
 from gluon_yolo.data.images.bmp import decode_bmp, has_masks
 from gluon_yolo.data.images.exif import UPRIGHT
 from gluon_yolo.data.images.file_types import BMP, JPEG, JPEG2000, NETPBM, PNG, TIFF, WEBP, Kind, kind_of
+from gluon_yolo.data.images.header_size import VARIABLE, header_size, most_pixels
 from gluon_yolo.data.images.netpbm import decode_netpbm
+from gluon_yolo.data.images.opencv_log import quiet
 from gluon_yolo.data.images.sample_format import Samples, samples_of
 from gluon_yolo.data.images.segments import jpeg_segments, png_reaches_too_far
 from gluon_yolo.data.quality.report import BadFile
@@ -88,6 +90,14 @@ def _checked(data: bytes, name: str) -> tuple[Kind, Samples]:
         raise unreadable(name, _NOTHING)
     if not kind.is_read:
         raise BadFile(name, kind.refusal, "unreadable-picture")
+    width, height = header_size(data, kind) or (0, 0)
+    if width * height > (most := most_pixels()):
+        raise BadFile(
+            name,
+            f"is {kind.name} of {width} x {height} pixels by its header, and pictures of at most {most:,} "
+            f"are decoded: cut it into tiles, or set {VARIABLE}",
+            "unreadable-picture",
+        )
     samples = samples_of(data, kind)
     if samples.problem:
         raise BadFile(name, f"is {kind.name} {samples.problem}", "unreadable-picture")
@@ -96,6 +106,8 @@ def _checked(data: bytes, name: str) -> tuple[Kind, Samples]:
 
 def _opencv(data: bytes, name: str, kind: Kind, flags: int) -> np.ndarray:
     """Decode from memory: OpenCV's own file reader fails on some paths, and pads a file that is cut short."""
+    if kind is JPEG2000 and not _decodes_without_boxes(data):
+        raise unreadable(name, _why_not(data, kind))
     try:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error as error:
@@ -103,6 +115,24 @@ def _opencv(data: bytes, name: str, kind: Kind, flags: int) -> np.ndarray:
     if image is None or (kind is JPEG and not _is_whole(data)):
         raise unreadable(name, _why_not(data, kind))
     return image
+
+
+def _decodes_without_boxes(data: bytes) -> bool:
+    """Return whether the codestream of a JPEG 2000 decodes alone; True for a file that is a codestream.
+
+    OpenJPEG up to 2.5.3 (CVE-2025-54874; OpenCV 4.11 has 2.5.0) writes to memory that is not its own where
+    the header of a codestream in boxes is damaged, which ends the process at once or at any later time.
+    """
+    if data.startswith(jpeg2000.CODESTREAM):
+        return True
+    codestream = jpeg2000.boxed_codestream(data)
+    if codestream is None:
+        return False
+    with quiet():  # of the colour space, which the boxes tell
+        try:
+            return cv2.imdecode(np.frombuffer(codestream, dtype=np.uint8), GREY) is not None
+        except cv2.error:
+            return False
 
 
 def _why_not(data: bytes, kind: Kind) -> str:

@@ -32,6 +32,17 @@ class Netpbm(NamedTuple):
     white: int
 
 
+def size_of(data: bytes) -> tuple[int, int]:
+    """Return width and height from a file's header.
+
+    Raises:
+        ValueError: the header is damaged or cut short.
+    """
+    kind = int(data[1:2])
+    width, height, *_ = (_pam_header(data) if kind == _PAM else _header(data, kind))[0]
+    return width, height
+
+
 def decode_netpbm(data: bytes) -> Netpbm:
     """Decode a file's bytes; white becomes 255, and opacity is dropped.
 

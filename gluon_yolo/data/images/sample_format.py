@@ -10,6 +10,7 @@ import dataclasses
 
 from gluon_yolo.data.images import tiff
 from gluon_yolo.data.images.file_types import JPEG, JPEG2000, PNG, TIFF, WEBP, Kind
+from gluon_yolo.data.images.jpeg2000 import CODESTREAM
 from gluon_yolo.data.images.segments import START_OF_FRAME, jpeg_segments, png_chunks, riff_chunks
 
 _SAVE = "save it with 8 bits a sample, as PNG or JPEG"
@@ -124,7 +125,7 @@ def _is_page(page: tiff.Directory) -> bool:
 
 
 def _jpeg2000(data: bytes) -> Samples:
-    start = data.find(b"\xff\x4f\xff\x51")
+    start = data.find(CODESTREAM)
     count = int.from_bytes(data[start + 40 : start + 42], "big") if start >= 0 else 0
     depths = sorted(set(data[start + 42 : start + 42 + 3 * count : 3]))  # bits - 1, and 128 more if signed
     bits = max((depth & 0x7F for depth in depths), default=7) + 1

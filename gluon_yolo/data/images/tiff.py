@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 ORIENTATION = 274
-WIDTH, BITS, COMPRESSION, COLOURS, MAKE, SAMPLES = 256, 258, 259, 262, 271, 277
+WIDTH, HEIGHT, BITS, COMPRESSION, COLOURS, MAKE, SAMPLES = 256, 257, 258, 259, 262, 271, 277
 NEW_SUBFILE, SUBFILE, MAX_SAMPLE, SUBDIRECTORIES = 254, 255, 281, 330
 EXTRA_SAMPLES, SAMPLE_FORMAT, DNG_VERSION = 338, 339, 50706
 """Tags, with names close to those of the TIFF specification."""

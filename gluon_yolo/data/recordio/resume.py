@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gluon_yolo import json_text
 from gluon_yolo.atomic_io import replacing
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loading.workers import threaded_map
@@ -137,7 +138,7 @@ class PartFile:
     def _check_journal(self) -> None:
         """Check that the file was begun from the same data."""
         try:
-            found = json.loads(self._journal.read_text(encoding="utf-8"))
+            found = json_text.loads(self._journal.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             found = {}
         if found == self._recipe:

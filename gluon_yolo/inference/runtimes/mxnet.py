@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gluon_yolo import parameter_file
 from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.graph.node import Graph
 from gluon_yolo.graph.symbol_file import checked_text
@@ -171,7 +172,7 @@ def read_exported(
     """
     graph = record.exported("symbol", folder)
     symbol_file, params_file = (folder / file for file in graph.files)
-    symbol = _read(symbol_file, lambda path: mx.sym.load_json(checked_text(Path(path))))
+    symbol = _read(symbol_file, lambda path: mx.sym.load_json(checked_text(path)))
     parameters = read_parameters(params_file)
     missing = set(symbol.list_inputs()) - set(parameters) - {INPUT}
     if missing:
@@ -197,7 +198,7 @@ def read_parameters(path: Path) -> dict[str, mx.nd.NDArray]:
     Raises:
         UserError: the file is absent or damaged, or its arrays have no names.
     """
-    arrays = _read(path, mx.nd.load)
+    arrays = _read(path, parameter_file.load)
     if not isinstance(arrays, dict):
         raise UserError(f"{path}: its arrays have no names; export the model again")
     return {name.split(":", 1)[-1]: array for name, array in arrays.items()}
@@ -281,6 +282,6 @@ def _read(path: Path, reader: Any) -> Any:
         UserError: mxnet cannot read it.
     """
     try:
-        return reader(str(path))
-    except (mx.MXNetError, UnicodeDecodeError) as error:  # the message may quote damaged content
+        return reader(path)
+    except (mx.MXNetError, OSError, ValueError) as error:  # the message may quote damaged content
         raise UserError(f"{path}: is damaged or no mxnet file; export the model again") from error

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 Shape = tuple[int, int, int]
+_LARGEST = 2**31 - 1  # Caffe counts in 32 bits without a sign, and mxnet with one
 
 
 class Unreadable(Exception):
@@ -173,12 +174,14 @@ def _pair(given: Any, sides: str, both: str, default: int) -> tuple[int, int]:
         default: where none is given.
     """
     if sides and (given.HasField(f"{sides}_h") or given.HasField(f"{sides}_w")):
-        return getattr(given, f"{sides}_h"), getattr(given, f"{sides}_w")
-    values = getattr(given, both)
-    if isinstance(values, int):
-        return (values, values) if given.HasField(both) else (default, default)
+        values = [getattr(given, f"{sides}_h"), getattr(given, f"{sides}_w")]
+    else:
+        field = getattr(given, both)
+        values = ([field] if given.HasField(both) else []) if isinstance(field, int) else list(field)
     if len(values) > 2:
-        raise Unreadable(f"{both} {list(values)}: two axes are read here")
+        raise Unreadable(f"{both} {values}: two axes are read here")
+    if max(values, default=0) > _LARGEST:
+        raise Unreadable(f"{both} {max(values)}: at most {_LARGEST} is read here")
     return (values[0], values[-1]) if values else (default, default)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from gluon_yolo.caffe import text
 from gluon_yolo.errors import UserError
+from gluon_yolo.models import size_limits
 from gluon_yolo.models.caffe.layers import READERS, Layer, Shape, Unreadable
 
 _TEST = 1  # Caffe's phase of a network in use
@@ -67,6 +69,7 @@ class _Reading:
         self.writer: dict[str, str] = {}  # by blob
         self.unread: dict[str, str] = {}  # the last writer's blob, by layer, until it is read
         self.layers: list[Layer] = []
+        self.parameters = 0
 
     def plan(self) -> Plan:
         """Read the inputs, then layer by layer."""
@@ -105,10 +108,16 @@ class _Reading:
         inputs = self._sources(layer)
         try:
             values, shape, weights = read(layer, [self.shapes[name] for name in inputs])
-        except Unreadable as problem:
-            raise self._wrong(layer, str(problem)) from None
+        except Unreadable as error:
+            raise self._wrong(layer, str(error)) from None
         if min(shape) < 1:
             raise self._wrong(layer, f"its output has the shape {'x'.join(map(str, shape))}")
+        problem = size_limits.parameters_problem(weights, self.parameters) or size_limits.values_problem(
+            shape
+        )
+        if problem:
+            raise self._wrong(layer, problem)
+        self.parameters += sum(map(math.prod, weights))
         self.layers.append(Layer(layer.name, layer.type, inputs, values, shape, weights))
         self.shapes[layer.name] = shape
         self.writer[layer.top[0]] = layer.name

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Sequence
 
 from gluon_yolo.errors import UserError
+from gluon_yolo.models import size_limits
 from gluon_yolo.models.darknet import head_keys, input_sizes, keys
 from gluon_yolo.models.darknet.cfg import Cfg
 from gluon_yolo.models.darknet.layers import IMAGE, Convolution, Layer, Shape, Yolo
@@ -62,9 +64,8 @@ def make_plan(cfg: Cfg) -> Plan:
     """
     _check_kinds(cfg.sections[1:])
     plan, error = _planned(cfg.replaced(()))
-    trial, _ = _planned(
-        cfg.replaced([(0, {"width": str(input_sizes.TRIAL), "height": str(input_sizes.TRIAL)})])
-    )
+    side = str(input_sizes.TRIAL)
+    trial, _ = _planned(cfg.replaced([(0, {"width": side, "height": side})]), is_trial=True)
     divisor = input_sizes.divisor(trial.layers)
     # A plan that gets further at another size fails because of its size, whatever its own error says.
     if error is None or len(trial.layers) > len(plan.layers):
@@ -93,17 +94,27 @@ def _kind(section: Section) -> str:
     return _ALIASES.get(section.name, section.name)
 
 
-def _planned(cfg: Cfg) -> tuple[Plan, UserError | None]:
-    """Return a cfg's plan; on an error the plan of the layers before it, and the error."""
+def _planned(cfg: Cfg, is_trial: bool = False) -> tuple[Plan, UserError | None]:
+    """Return a cfg's plan; on an error the plan of the layers before it, and the error.
+
+    Args:
+        cfg: the network.
+        is_trial: whether its input is of a size that nobody computes it at.
+    """
     net, *sections = cfg.sections
     plan = Plan(cfg, _image(net), (), (), bool(net.get_int("letter_box", 0)))
     idle: dict[str, None] = {}
+    parameters = 0
     try:
         idle.update(dict.fromkeys(keys.finish(net, "net")))
         for index, section in enumerate(sections):
             kind = _kind(section)
             layer = MAKERS[kind](plan.shape, index, section)
             _check_inputs(plan, layer)
+            parameters += _parameters(layer, parameters)
+            problem = size_limits.values_problem(dataclasses.astuple(layer.output))
+            if problem and not is_trial:
+                raise section.error(problem)
             if isinstance(layer, Yolo):
                 head_keys.check_channels(plan.layers, layer)
             idle.update(dict.fromkeys(keys.finish(section, kind)))
@@ -119,6 +130,21 @@ def _image(net: Section) -> Shape:
     if shape.channels != 3:
         raise net.error(f"channels={shape.channels}: only colour pictures (3) are supported here", "channels")
     return shape
+
+
+def _parameters(layer: Layer, before: int) -> int:
+    """Return the number of a layer's parameters.
+
+    Raises:
+        UserError: with those before it, there are more than a network may have.
+    """
+    weights: list[tuple[int, ...]] = []
+    if isinstance(layer, Convolution):
+        weights = [layer.weight_shape, (4 if layer.normalized else 1, layer.output.channels)]
+    problem = size_limits.parameters_problem(weights, before)
+    if problem:
+        raise layer.section.error(problem, "filters")
+    return sum(map(math.prod, weights))
 
 
 def _check_inputs(plan: Plan, layer: Layer) -> None:

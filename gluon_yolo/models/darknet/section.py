@@ -12,6 +12,8 @@ from gluon_yolo.errors import UserError
 
 T = TypeVar("T")
 _WHOLE = re.compile(r"[+-]?\d+(\.0*)?")  # darknet's atoi stops at the point
+_LARGEST = 2**31 - 1  # darknet's int: what lies beyond is damage, and mxnet reads no more either
+_WHOLE_NUMBER = f"a whole number within {_LARGEST} and its negative"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -83,9 +85,10 @@ class Section:
         """Return a whole number.
 
         Raises:
-            UserError: the key is absent without a default, no whole number, or below ``least``.
+            UserError: the key is absent without a default, no whole number, below ``least``, or outside the
+                range of darknet's 32 bits.
         """
-        value = self._number(key, _whole, "a whole number", default)
+        value = self._number(key, _whole, _WHOLE_NUMBER, default)
         if least is not None and value < least:
             raise self.error(f"{key}={value}: expected {least} or more", key)
         return value
@@ -125,9 +128,9 @@ class Section:
         """Return a list of whole numbers.
 
         Raises:
-            UserError: the key is absent or empty, or a part is no whole number.
+            UserError: the key is absent or empty, or a part is no whole number of darknet's 32 bits.
         """
-        return self._list(key, _whole, "whole numbers")
+        return self._list(key, _whole, "whole numbers with commas between them, each within 32 bits")
 
     def get_floats(self, key: str) -> tuple[float, ...]:
         """Return a list of numbers.
@@ -135,7 +138,7 @@ class Section:
         Raises:
             UserError: the key is absent or empty, or a part is no number.
         """
-        return self._list(key, _real, "numbers")
+        return self._list(key, _real, "numbers with commas between them")
 
     def unread(self) -> tuple[str, ...]:
         """Return the keys that no ``get`` method has read."""
@@ -164,13 +167,16 @@ class Section:
         try:
             return tuple(kind(part) for part in value.rstrip(",").split(","))
         except ValueError:
-            raise self.error(f"{key}={value}: expected {what} with commas between them", key) from None
+            raise self.error(f"{key}={value}: expected {what}", key) from None
 
 
 def _whole(text: str) -> int:
     if not _WHOLE.fullmatch(text):
         raise ValueError(text)
-    return int(text.partition(".")[0])
+    value = int(text.partition(".")[0])
+    if abs(value) > _LARGEST:
+        raise ValueError(text)
+    return value
 
 
 def _real(text: str) -> float:

@@ -103,6 +103,18 @@ BAD = {
         layer("c", "Convolution", "data", "", "convolution_param { num_output: 2 kernel_size: 19 }"),
         'layer "c" (Convolution): its output has the shape 2x-1x-1',
     ),
+    "a stride beyond 31 bits": (
+        layer("c", "Convolution", "data", "", CONV % "stride: 4294967295"),
+        'layer "c" (Convolution): stride 4294967295: at most 2147483647 is read here',
+    ),
+    "more weights than memory": (
+        layer("fc", "InnerProduct", "data", "", "inner_product_param { num_output: 4000000000 }"),
+        'layer "fc" (InnerProduct): takes 3,472,000,000,000 parameters; networks of at most 500,000,000 are ',
+    ),
+    "a map that mxnet cannot count": (
+        layer("c", "Convolution", "data", "", CONV % "pad_h: 100000 pad_w: 100000"),
+        'layer "c" (Convolution): gives 240,036,001,350 values (6x200015x200015) for one picture; mxnet',
+    ),
     "stochastic pooling": (
         layer("p", "Pooling", "data", "", "pooling_param { pool: STOCHASTIC kernel_size: 2 }"),
         'layer "p" (Pooling): pool: STOCHASTIC is of a training',

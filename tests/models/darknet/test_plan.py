@@ -94,6 +94,37 @@ WRONG = [
     ("filters=8", "filters=8\nxnor=0\nxnor=1", ":9: [convolutional] xnor=1: but line 8 says xnor=0"),
     ("filters=8", "filters=0", ":7: [convolutional] filters=0: expected 1 or more"),
     ("filters=8", "filters=eight", ":7: [convolutional] filters=eight: expected a whole number"),
+    (
+        "filters=8",
+        "filters=99999999999999999999",
+        ":7: [convolutional] filters=99999999999999999999: expected a whole number within 2147483647 and its",
+    ),
+    (
+        "stride=2",
+        "stride=99999999999999999999",
+        ":9: [convolutional] stride=99999999999999999999: expected a",
+    ),
+    (
+        "width=64",
+        "width=99999999999999999999",
+        ":2: [net] width=99999999999999999999: expected a whole number",
+    ),
+    (
+        "mask=1,2",
+        "mask=1,99999999999999999999",
+        ":22: [yolo] mask=1,99999999999999999999: expected whole num",
+    ),
+    # sizes: 27 weights and four numbers of the batch normalisation for each filter
+    (
+        "filters=8",
+        "filters=1000000000",
+        ":7: [convolutional] takes 31,000,000,000 parameters; networks of at most 500,000,000 are built here",
+    ),
+    (
+        "pad=1\nbatch",
+        "padding=100000\nbatch",
+        ":6: [convolutional] gives 80,036,803,720 values (8x100015x100031) for one picture; mxnet",
+    ),
     ("filters=8", "filters=8\ngroups=2", ":8: [convolutional] groups=2: does not divide 3 channels"),
     ("size=3\nstride=2\npad=1", "size=99\nstride=1\npadding=1", "is larger than the padded map"),
     # the head
