@@ -25,6 +25,7 @@ from gluon_yolo.models.build import Architecture, find_architecture
 from gluon_yolo.mxnet_compat import check_gpu, mx
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.system.instructions import CPUINFO, processor_has
+from gluon_yolo.text import first_line
 from gluon_yolo.weights import caffe_model
 from gluon_yolo.weights.form import form_for
 from gluon_yolo.weights.load import load_weights
@@ -83,6 +84,7 @@ class MXNetRuntime:
         spec: of the network, for raw maps; None for boxes and scores.
         gpu: index of a GPU; None is the CPU.
         kept_shapes: number of input shapes whose plans stay in memory.
+        file: of the graph, for messages; None for a network in memory.
 
     Raises:
         UserError: the GPU cannot be used, or not for this graph.
@@ -95,10 +97,11 @@ class MXNetRuntime:
         spec: DetectionSpec | None,
         gpu: int | None = None,
         kept_shapes: int = KEPT_SHAPES,
+        file: Path | None = None,
     ) -> None:
         if gpu is not None:
             check_gpu(gpu)
-        self._kept_shapes = kept_shapes
+        self._kept_shapes, self._file = kept_shapes, file
         self._context = mx.cpu() if gpu is None else mx.gpu(gpu)
         self._spec = spec
         self._symbol, values = _prepared(symbol, parameters, gpu)
@@ -120,13 +123,26 @@ class MXNetRuntime:
         Returns:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32; for a graph that
             ends at its raw maps, the :class:`gluon_yolo.inference.decode.RawMaps`.
+
+        Raises:
+            UserError: mxnet cannot run the graph of a file: some damage shows only now.
         """
+        try:
+            maps = self._run(pixels)
+        except mx.MXNetError as error:
+            if self._file is None:
+                raise
+            raise UserError(
+                f"{self._file}: mxnet cannot run it ({first_line(error)}); if it is damaged, export it again"
+            ) from error
+        return maps if self._spec is None else RawMaps(maps, self._spec)
+
+    def _run(self, pixels: np.ndarray) -> list[np.ndarray]:
         with self._lock:
             arrays = list(self._arrays)
             arrays[self._input] = mx.nd.array(pixels, ctx=self._context, dtype="uint8")
             outputs = self._plan(pixels.shape)(*arrays)
-            maps = [output.asnumpy() for output in (outputs if isinstance(outputs, list) else [outputs])]
-        return maps if self._spec is None else RawMaps(maps, self._spec)
+            return [output.asnumpy() for output in (outputs if isinstance(outputs, list) else [outputs])]
 
     def _plan(self, shape: tuple[int, ...]) -> Any:
         """Return the graph planned for an input shape: planning takes half of the time of a call."""
@@ -152,7 +168,8 @@ def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> MXNetRunt
     Raises:
         UserError: as for :func:`read_exported`.
     """
-    return MXNetRuntime(*read_exported(record, folder), gpu)
+    file = folder / record.exported("symbol", folder).files[0]
+    return MXNetRuntime(*read_exported(record, folder), gpu, file=file)
 
 
 def read_exported(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -83,6 +84,15 @@ def test_files_of_an_older_package(tmp_path, net):
     file.write_text(file.read_text().replace(RAW_MAP, "convolution_"))
     for ours, theirs in zip(mxnet.load(record, tmp_path)(PIXELS), reference(net)):
         assert np.abs(ours - theirs).max() <= 1e-5 * max(1, np.abs(theirs).max())
+
+
+def test_damage_that_shows_when_it_runs_names_the_file(tmp_path, net):
+    record = exported(tmp_path, net, "float32", "raw")
+    file = tmp_path / "toy-symbol.json"
+    file.write_text(re.sub(r'"num_filter": "\d+"', '"num_filter": "7"', file.read_text(), count=1))
+    loaded = mxnet.load(record, tmp_path)
+    with pytest.raises(UserError, match=r"toy-symbol.json: mxnet cannot run it \(.*rror in operator"):
+        loaded(PIXELS)
 
 
 @pytest.mark.parametrize("kind", ["float32", "int8"])
