@@ -105,7 +105,8 @@ def test_mxnet_reads_what_was_checked(exported: Path) -> None:
     text = file.read_text().lstrip()
     file.write_text(f'{{"nodes": [{json.dumps(bad)}],' + text[1:])
     Predictor.load(exported, runtime="mxnet")
-    file.write_text(text.rstrip()[:-1] + f', "nodes": [{json.dumps(bad)}]}}')
+    rest = '"heads": [[0, 0, 0]], "arg_nodes": [], "node_row_ptr": [0, 1]'
+    file.write_text(text.rstrip()[:-1] + f', "nodes": [{json.dumps(bad)}], {rest}}}')
     with pytest.raises(UserError, match="has the operator '_Native'"):
         Predictor.load(exported, runtime="mxnet")
 

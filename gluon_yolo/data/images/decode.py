@@ -120,8 +120,9 @@ def _opencv(data: bytes, name: str, kind: Kind, flags: int) -> np.ndarray:
 def _decodes_without_boxes(data: bytes) -> bool:
     """Return whether the codestream of a JPEG 2000 decodes alone; True for a file that is a codestream.
 
-    OpenJPEG up to 2.5.3 (CVE-2025-54874; OpenCV 4.11 has 2.5.0) writes to memory that is not its own where
-    the header of a codestream in boxes is damaged, which ends the process at once or at any later time.
+    OpenJPEG up to 2.5.3 (CVE-2025-54874, https://github.com/uclouvain/openjpeg/pull/1573; OpenCV 4.11 has
+    2.5.0) writes to memory that is not its own where the header of a codestream in boxes is damaged, which
+    ends the process at once or at any later time.
     """
     if data.startswith(jpeg2000.CODESTREAM):
         return True
