@@ -3,7 +3,8 @@
 A plan names its trainings. Each of the data sets, BCCD and raccoon, has two divisions. `choose` is a part of
 the training images: it never sees the images that a plan reports on, and options are chosen by it alone.
 `report` judges: BCCD trainval to test; raccoon divided 160 / 40 by `data split --seed 0`. Only the last epoch
-is validated, so that no epoch is selected by the images that judge. docs/few_images.md has the tables.
+is validated, so that no epoch is selected by the images that judge. docs/few_images.md has the tables of the
+plans that were trained.
 
 Each training is a process of its own, as a user starts it. Its numbers are kept in ablation.jsonl beside this
 file, so a second start does what is missing, on any machine. In the same OUT it goes on in the middle of a
@@ -250,8 +251,16 @@ def train(plan_name: str, case: Case, data_set: str, seed: int, out: Path, args:
     with metrics.open() as file:
         epochs = list(csv.DictReader(file))
     numbers = {name: float(epochs[-1][name]) for name in SCORES}
-    result = {**key, "flags": case.flags, **numbers, "steps_s": sum(float(row["seconds"]) for row in epochs)}
-    result["whole_s"] = time.perf_counter() - start
+    seconds = {
+        "steps_s": sum(float(row["seconds"]) for row in epochs),
+        "whole_s": time.perf_counter() - start,
+    }
+    result = {
+        **key,
+        "flags": case.flags,
+        **numbers,
+        **{name: round(took, 1) for name, took in seconds.items()},
+    }
     with results.open("a") as file:
         print(json.dumps(result), file=file)
     scores = "  ".join(f"{name} {value:.4f}" for name, value in numbers.items())
@@ -273,10 +282,9 @@ def kept(file: Path) -> list[dict]:
 
 
 def with_tables(page: str, found: Sequence[dict]) -> str:
-    """Return the page with its tables, one for each plan that it shows, written anew."""
-    return page_tables.with_tables(
-        page, {name: rows(name, found) for name in PLANS}, "benchmarks/ablation.py"
-    )
+    """Return the page with its tables, one for each plan with a score, written anew."""
+    tables = {name: rows(name, found) for name in PLANS if any(one["plan"] == name for one in found)}
+    return page_tables.with_tables(page, tables, "benchmarks/ablation.py")
 
 
 def rows(plan_name: str, found: Sequence[dict]) -> list[list[str]]:

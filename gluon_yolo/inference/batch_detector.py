@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 from gluon_yolo.detections import Detections
+from gluon_yolo.errors import UserError
 from gluon_yolo.inference import postprocess
 from gluon_yolo.inference.call import PARTS, Call
 from gluon_yolo.inference.runtimes.registry import Network
@@ -20,6 +21,7 @@ class BatchDetector:
     ``Predictor`` sets the attributes, and documents them.
     """
 
+    name: str | None
     spec: DetectionSpec
     score_threshold: float
     nms_threshold: float
@@ -77,7 +79,10 @@ class BatchDetector:
         limits = {name: getattr(self, name) for name in ("nms_threshold", "max_candidates", "max_detections")}
         limits.update(agnostic=self.nms == "agnostic", wanted=self._wanted)
         asked = (self.score_threshold, self.network_limit)
-        chosen = [postprocess.choose_from(given, index, *asked, **limits) for index in range(len(images))]
+        try:
+            chosen = [postprocess.choose_from(given, index, *asked, **limits) for index in range(len(images))]
+        except UserError as error:
+            raise UserError(f"{self.name}: {error}" if self.name else str(error)) from error
         spent = (0.0, ran - start, time.perf_counter() - ran)
         timings = {part: seconds * 1e3 for part, seconds in zip(PARTS, spent)}
         found = [one.found.replace(class_names=self.class_names) for one in chosen]

@@ -276,9 +276,11 @@ def test_error_in_a_video_leaves_no_file_and_no_thread(folder, monkeypatch, caps
         boxes, scores = two_boxes(pixels)
         return boxes, scores * (np.nan if pixels.any() else 1)
 
-    monkeypatch.setattr(command, "open_predictor", lambda args: Predictor(broken, SPEC, (96, 96)))
+    monkeypatch.setattr(
+        command, "open_predictor", lambda args: Predictor(broken, SPEC, (96, 96), name="model")
+    )
     assert main(["demo", "in/clip.avi", "in/a.png"]) == 1
-    assert "error: the network's scores are not finite" in capsys.readouterr().err
+    assert "error: model: the network's scores are not finite" in capsys.readouterr().err
     assert list(folder.glob("demo_out/*")) == []
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("gluon_yolo-")]
 
