@@ -61,11 +61,13 @@ def strike(
         words, fault = job.words, ""
         for _ in range(rng.randint(1, MOST_KILLS) if job.again else 1):
             killed, text = kill(words, folder, rng, plain)
-            kills += killed
-            if not killed or not is_time(until, 2 * plain.seconds):
+            if not killed:
                 break
+            kills += 1
             fault = fault or left_behind(job, folder, expected)
             words = job.again(folder) if job.again else job.words
+            if not is_time(until, 2 * plain.seconds):
+                break
         status, text = run(words, folder)
         ended += 1
         if status and not (status == 2 and job.done in text and digests(folder, job.wanted) == expected):

@@ -37,6 +37,7 @@ def test_a_script_has_the_blocks_where_they_stand():
     assert script(page).splitlines() == ["", "", "", "a = 1", "b = a", *[""] * 6, "", "c = b", ""]
 
 
+@pytest.mark.slow
 def test_the_page_runs_from_top_to_bottom(tmp_path: Path) -> None:
     """In a process and a folder of its own; what the text says of files holds."""
     code = script(PAGE.read_text(encoding="utf-8"))

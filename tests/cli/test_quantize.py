@@ -57,6 +57,7 @@ def data(tmp_path_factory):
     return generate(tmp_path_factory.mktemp("data") / "shapes", images=10, size_hw=(96, 96))
 
 
+@pytest.mark.slow
 def test_labelled_data(run, data, tmp_path, capsys):
     """With all default outputs."""
     words = ["quantize", str(run), "--data", str(data), "--num", "5", "--out", str(tmp_path / "out")]

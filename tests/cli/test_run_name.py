@@ -118,6 +118,7 @@ def test_a_name_of_ones_own_is_the_folders_too_and_stays(data, tmp_path, capsys,
     assert "mine-symbol.json" in stems(tmp_path / "out2")
 
 
+@pytest.mark.slow
 def test_a_run_of_before_there_were_names_goes_on_and_keeps_its_networks(data, tmp_path, capsys):
     words = [*SMALL, "--data", str(data), "--save-prefix", f"{tmp_path}/"]
     assert main(["train", *words, "--epochs", "1"]) == 0

@@ -162,6 +162,7 @@ def test_swap_and_doubt_are_warnings(data, tmp_path, machine, capsys):
     assert "there is 0.1 GB and 10.0 GB of swap on this machine. No size fits" in said
 
 
+@pytest.mark.slow
 def test_a_run_on_a_smaller_machine(data, tmp_path, machine, capsys):
     machine(20)
     status, run = start_run(data, tmp_path, "--epochs", "1", "--memory", "9")
@@ -338,6 +339,7 @@ main(["train", *sys.argv[2:]])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_run_that_died_in_its_first_checkpoint_begins_anew(data, tmp_path, moment, capsys):
     words = ["--data-root", str(data), "--save-prefix", f"{tmp_path}/", *SMALL, "--epochs", "1"]

@@ -275,6 +275,7 @@ def test_candidates_are_the_records_where_the_detections_are(net, tmp_path):
     assert Predictor.load(tmp_path, max_candidates=70).max_candidates == 70
 
 
+@pytest.mark.slow
 def test_the_threshold_with_the_best_f1(net, tmp_path):
     """It is the default for a run's best weights and for their exports, and not for other weights."""
     record = ModelRecord("toy", net.zoo_name, net.spec, SIZE_HW, best_threshold=0.42)

@@ -85,6 +85,7 @@ def test_a_run_its_record_and_its_export(data, tmp_path, assigner):
     assert f"assigner: {assigner}" in (run / "log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_run_with_an_spp(data, tmp_path):
     """The run keeps the network's name, by which it is resumed, opened and exported."""
     status, _ = start_run(data, tmp_path, "--epochs", "1", "--spp")

@@ -127,6 +127,7 @@ def test_a_run_without_a_teacher_stays_so(train, teacher, send_at, caplog):
     assert not set(TAUGHT) & set(rows(run)[0]) and not (run / "teacher.json").exists()
 
 
+@pytest.mark.slow
 def test_an_exported_teacher(train, teacher, tmp_path, capsys):
     assert main(["export", str(teacher), "--out", str(tmp_path / "model"), "--format", "symbol"]) == 0
     status, run = train("--epochs", "1", "--teacher", str(tmp_path / "model"))
@@ -136,6 +137,7 @@ def test_an_exported_teacher(train, teacher, tmp_path, capsys):
     assert rows(run) == rows(other)
 
 
+@pytest.mark.slow
 def test_an_imported_darknet_teacher(data, train, tmp_path, capsys):
     names = class_names(data)
     cfg = small.SMALL.replace("classes=2", f"classes={len(names)}")

@@ -153,6 +153,7 @@ def test_stopped_by_a_signal_and_resumed_it_ends_the_same(
     assert_equal_runs(whole, run)
 
 
+@pytest.mark.slow
 def test_stopped_at_an_epochs_last_batch_it_validates_after_resuming(whole, train, monkeypatch, capsys):
     """At this point no batch of the epoch is left to train."""
     step = TrainStep.__call__
@@ -234,6 +235,7 @@ def test_the_plan_of_other_epochs(train, flags, said):
     assert said in (run / "log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_run_from_before_there_was_a_fitness_goes_on_by_its_score(train, send_at, capsys):
     send_at(signal.SIGTERM, "epoch 1 batch 1/3")
     status, run = train(*RECIPE)

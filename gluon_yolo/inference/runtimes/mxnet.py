@@ -177,10 +177,6 @@ def read_exported(
 ) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray], DetectionSpec | None]:
     """Read an exported model's symbol up to its raw maps, or up to boxes and scores where these lack names.
 
-    Args:
-        record: of the model.
-        folder: of its files.
-
     Returns:
         The graph, the values of its inputs, and the spec, which is None where boxes and scores come out.
 

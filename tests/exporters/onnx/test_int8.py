@@ -302,6 +302,7 @@ def test_only_what_touches_a_layer_is_in_int8(graph, decoded, ranges):
     assert sum(node.op_type == "QuantizeLinear" for node in model.graph.node) == 2
 
 
+@pytest.mark.slow
 def test_entropy_is_within_what_was_seen(net, graph, ranges):
     stages = []
     clipped = onnx_int8.calibrate(graph, net.spec, [IMAGES], "entropy", lambda *step: stages.append(step))

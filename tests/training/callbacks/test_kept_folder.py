@@ -73,6 +73,7 @@ def test_a_deleted_folder_is_made_anew_and_the_run_ends_as_undisturbed(
     assert said in log and "epoch 0 " in log and "epoch 2 " in log
 
 
+@pytest.mark.slow
 def test_a_moved_folder_keeps_what_it_had(undisturbed, tmp_path):
     data, expected = undisturbed
     config, moved = str(expected / "config.yaml"), tmp_path / "moved"

@@ -46,6 +46,7 @@ def test_the_page_of_a_whole_training(data, tmp_path):
     assert len(html) < 5e6 and html.count("data:image/jpeg") >= 3
 
 
+@pytest.mark.slow
 def test_pages_are_written_as_the_training_goes_on_but_not_too_often(data, tmp_path, monkeypatch):
     times = iter(range(0, 10_000, 20))  # each look at the clock is 20 seconds later
     states: list[str] = []
@@ -115,6 +116,7 @@ print(sorted({"bokeh", "jinja2", "tensorboardX"} & set(sys.modules)))
 """
 
 
+@pytest.mark.slow
 def test_a_training_that_asks_for_none_imports_nothing_of_it(data, tmp_path):
     done = python("-c", ALONE, data, tmp_path / "run")
     assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stderr

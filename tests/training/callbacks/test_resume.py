@@ -181,6 +181,7 @@ def test_a_state_that_cannot_be_saved_leaves_the_checkpoint_before(data, tmp_pat
     assert Checkpoint(run / "weights").read().callbacks == {"Growing": {"epochs": 1}}
 
 
+@pytest.mark.slow
 def test_checkpoints_with_other_states_than_the_callbacks_load(data, tmp_path, caplog):
     run = tmp_path / "run"
     stopper = Doing("on_step_end", stop)

@@ -64,6 +64,7 @@ def test_the_images_of_the_validations(whole):
     assert images[0].width > 100 and images[0].encoded_image_string.startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", [stop, fail], ids=["stopped", "failed"])
 def test_a_resumed_run_has_each_step_once(data, whole, tmp_path, action):
     run = tmp_path / "run"

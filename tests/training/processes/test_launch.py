@@ -86,6 +86,7 @@ def test_a_killed_process_is_noticed_and_all_start_again(
     assert not left_over(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_always_killed_ends_the_training(tmp_path: Path) -> None:
     with pytest.raises(Fault, match=r"was killed by SIGUSR1; 1 new start did not help") as caught:
         run(tmp_path, victim=1, fate="SIGUSR1", always=True, restarts=1, rounds=50)
