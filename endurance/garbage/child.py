@@ -15,6 +15,7 @@ import importlib
 import io
 import json
 import os
+import platform
 import resource
 import shutil
 import signal
@@ -77,6 +78,9 @@ def main() -> None:
 
     with contextlib.suppress(ImportError):  # it takes seconds, once
         import gluon_yolo.mxnet_compat  # noqa: F401
+    with contextlib.suppress(ImportError):  # it asks a program for the machine's fonts, once
+        import matplotlib.font_manager  # noqa: F401
+    platform.processor()  # so does this
 
     tempfile.gettempdir()  # it writes a file there, once
     watched["cache"] = cache

@@ -154,7 +154,7 @@ def _backbone(name: str) -> Callable[[Path], None]:
     """Return a maker of a file of timm's whole MobileNetV1 0.25, and of a data set to train on."""
 
     def make(folder: Path) -> None:
-        from gluon_yolo.models.zoo import find_architecture
+        from gluon_yolo.models.build import find_architecture
         from gluon_yolo.weights.imagenet import SOURCES, parameter_names
 
         net = find_architecture("mobilenet0_25").build(("disc",))

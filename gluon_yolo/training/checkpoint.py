@@ -242,12 +242,16 @@ class Checkpoint:
                 f"{self._state}: not of format {FORMAT}, which gluon_yolo {__version__} reads; {_AFRESH}"
             )
         required = set(Progress.names())
-        missing = (required - set(record)) | ({"net", "trainer", "extra"} - set(record.get("files", {})))
+        files = record.get("files")
+        files = files if isinstance(files, dict) else {}
+        missing = (required - set(record)) | ({"net", "trainer", "extra"} - set(files))
         if missing:
             raise UserError(f"{self._state}: damaged: {', '.join(sorted(missing))} missing; {_AFRESH}")
-        for sealed in record["files"].values():
+        for kind, sealed in files.items():
             if not isinstance(sealed, dict) or not is_plain(sealed.get("name")):
                 raise UserError(f"{self._state}: damaged: names a file that is not beside it; {_AFRESH}")
+            if not {"bytes", "sha256"} <= set(sealed):
+                raise UserError(f"{self._state}: damaged: lacks size or checksum of {kind}; {_AFRESH}")
         return record
 
     def _slot(self) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo import atomic_io
+from gluon_yolo.errors import UserError
 
 
 class MetricsCSV:
@@ -57,12 +58,32 @@ class MetricsCSV:
         return self._read()[1]
 
     def _read(self) -> tuple[list[str], list[dict[str, str]]]:
-        """Return columns and rows, without a last line that a kill left unfinished."""
+        """Return columns and rows, without a last line that a kill left unfinished.
+
+        Raises:
+            UserError: the file cannot be read, or has other cells than numbers.
+        """
         if not self.path.exists():
             return [], []
-        text = self.path.read_text(encoding="utf-8")
-        reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
-        return list(reader.fieldnames or []), list(reader)
+        try:
+            text = self.path.read_text(encoding="utf-8")
+            reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]), strict=True)
+            columns, rows = list(reader.fieldnames or []), list(reader)
+            for number, row in enumerate(rows, start=2):
+                if None in row or None in row.values():
+                    raise ValueError(f"line {number} has not {len(columns)} cells")
+                int(row["epoch"])
+                for cell in filter(None, row.values()):
+                    float(cell)
+        except KeyError as error:
+            raise self._damaged("no column epoch") from error
+        except (OSError, ValueError, csv.Error) as error:
+            raise self._damaged(str(error)) from error
+        return columns, rows
+
+    def _damaged(self, why: str) -> UserError:
+        said = f"cannot be read as a run's numbers ({why}); move it away, and the run goes on without them"
+        return UserError(f"{self.path}: {said}")
 
     def _rewrite(self, columns: list[str], rows: list[dict[str, str]]) -> None:
         with atomic_io.writing(self.path, atomic_io.MAKE_ROOM), atomic_io.replacing(self.path) as part:

@@ -319,6 +319,26 @@ def test_a_damaged_state_is_named(saved, text, said):
     assert load(saved).step == 4
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda files: [], "damaged: extra, net, trainer missing"),
+        (
+            lambda files: {**files, "net": {"name": "net-a.params", "bytes": 1}},
+            "damaged: lacks size or checksum of net",
+        ),
+        (lambda files: {**files, "net": "net-a.params"}, "damaged: names a file that is not beside it"),
+    ],
+    ids=["a list", "no checksum", "a name alone"],
+)
+def test_a_state_whose_list_of_files_is_damaged(saved, change, said):
+    state = saved[0].last / "state.json"
+    record = json.loads(state.read_text())
+    state.write_text(json.dumps({**record, "files": change(record["files"])}))
+    with pytest.raises(UserError, match=f"state.json: {said}"):
+        load(saved)
+
+
 def test_a_missing_checkpoint_is_named(tmp_path):
     with pytest.raises(UserError, match="state.json: no checkpoint there"):
         Checkpoint(tmp_path / "nowhere").read()
