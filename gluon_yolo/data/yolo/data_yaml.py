@@ -112,6 +112,8 @@ def _load(path: Path) -> dict[str, Any]:
         place = f"{path}: line {mark.line + 1}" if mark else str(path)
         problem = getattr(error, "problem", None) or "it cannot be understood"
         raise UserError(f"{place}: this is no valid YAML: {problem}") from error
+    except RecursionError:
+        raise UserError(f"{path}: its lists and mappings are nested too deeply") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected keys such as train, val and names, each with a colon after it")
     return content

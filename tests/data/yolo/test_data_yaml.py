@@ -53,6 +53,7 @@ def test_names_stay_as_written(write):
     [
         ("train: a\nnames: [a, b", "line 2: this is no valid YAML: "),
         ("train: a\n\tval: b", "line 2: this is no valid YAML: "),
+        ("train: a\nnames: " + "[" * 20_000, "its lists and mappings are nested too deeply"),
         ("just words", "expected keys such as train, val and names"),
         ("train: {a: b}", "train: expected a folder, a list file, or several of them, got {'a': 'b'}"),
         ("val: a\nvalid: b", "valid names the validation data a second time"),
