@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from gluon_yolo.report.charts import Line, line_chart
 from gluon_yolo.report.page import Part, Section, Table
-from gluon_yolo.visualize.curves import SCORES
+from gluon_yolo.visualize.curves import SCORES, number
 
 _TIMED = ("seconds", "pictures_per_second")
 _NO_LOSSES = ("epoch", "lr", *_TIMED, *SCORES)
@@ -52,10 +52,11 @@ def _columns(rows: Sequence[Row]) -> dict[str, tuple[list[float], list[float]]]:
     columns: dict[str, tuple[list[float], list[float]]] = {}
     for row in rows:
         for name, text in row.items():
-            if name != "epoch" and text:
+            value = number(text)
+            if name != "epoch" and value is not None:
                 epochs, values = columns.setdefault(name, ([], []))
                 epochs.append(float(row["epoch"]))
-                values.append(float(text))
+                values.append(value)
     return columns
 
 

@@ -74,6 +74,15 @@ def _read_columns(path: Path) -> dict[str, list[tuple[float, float]]]:
     with path.open(newline="", encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
             for name, text in row.items():
-                if name != "epoch" and text and math.isfinite(float(text)):
-                    table.setdefault(name, []).append((float(row["epoch"]), float(text)))
+                value = number(text)
+                if name != "epoch" and value is not None and math.isfinite(value):
+                    table.setdefault(name, []).append((float(row["epoch"]), value))
     return table
+
+
+def number(cell: str) -> float | None:
+    """Return the number of a cell of ``metrics.csv``; None of an empty one, and of a callback's words."""
+    try:
+        return float(cell)
+    except ValueError:
+        return None
