@@ -21,7 +21,6 @@ from __future__ import annotations
 import argparse
 import csv
 import glob
-import json
 import os
 import re
 import shlex
@@ -36,6 +35,7 @@ from typing import NamedTuple
 import numpy as np
 import page_tables
 from alive import alive
+from kept_lines import keep, kept
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
@@ -261,8 +261,7 @@ def train(plan_name: str, case: Case, data_set: str, seed: int, out: Path, args:
         **numbers,
         **{name: round(took, 1) for name, took in seconds.items()},
     }
-    with results.open("a") as file:
-        print(json.dumps(result), file=file)
+    keep(results, result)
     scores = "  ".join(f"{name} {value:.4f}" for name, value in numbers.items())
     print(f"{plan_name}: {data_set}, {case.name}, seed {seed}: {scores}", flush=True)
 
@@ -274,11 +273,6 @@ def gluon_yolo(*words: str, threads: int = 2) -> None:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{shlex.join(command)}\n{done.stderr[-2000:]}")
-
-
-def kept(file: Path) -> list[dict]:
-    """Return all results that are there."""
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 def with_tables(page: str, found: Sequence[dict]) -> str:

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 import page_tables
 from alive import alive
+from kept_lines import keep, kept
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
@@ -124,8 +125,7 @@ def train(name: str, seed: int, out: Path, args: argparse.Namespace) -> None:
         detect(record.parent, out / "bccd", detected)
     numbers = score(out / "bccd", detected)
     result = {**key, **numbers, **usage}
-    with Path(args.results).open("a") as file:
-        print(json.dumps(result), file=file)
+    keep(Path(args.results), result)
     print(json.dumps(result), flush=True)
 
 
@@ -186,11 +186,6 @@ def score(data: Path, detected: Path) -> dict[str, float]:
             metric.update(index, detections, dataset.annotations(index))
     numbers = {key: value for metric in metrics for key, value in metric.compute().items()}
     return {key: float(numbers[key]) for key in SCORES}
-
-
-def kept(file: Path) -> list[dict[str, Any]]:
-    """Return all results that are there."""
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 def rows(found: Sequence[dict[str, Any]]) -> list[list[str]]:

@@ -10,7 +10,7 @@ from typing import Any, Callable
 from gluon_yolo.api.train_result import TrainResult
 from gluon_yolo.data.opening import source_of
 from gluon_yolo.data.request import DataRequest
-from gluon_yolo.errors import UserError, blamed
+from gluon_yolo.errors import blamed
 from gluon_yolo.system import cpu, run_note
 from gluon_yolo.training.config import KINDS, Args, TrainConfig
 from gluon_yolo.training.config_forms import plain_settings
@@ -72,7 +72,7 @@ def train(
 def _resume(folder: RunFolder, args: Args, callbacks: Sequence[Any], processes: Processes) -> TrainResult:
     """Resume a run."""
     if processes.is_first and run_note.going_on(folder.path):
-        raise UserError(f"{folder.path}: {run_note.story(folder.path)}; wait for it, or stop it")
+        raise run_note.trained_already(folder.path)
     processes.announce(folder.path)
     folder.refuse_links()
     _prepare_cpu(args)

@@ -20,8 +20,6 @@ log = logging.getLogger("gluon_yolo")
 
 FLOAT = 4  # bytes
 LARGE = 1e9  # bytes; a smaller need gets no line in the log
-# Factors of the estimate: less free memory is certainly too little; more is certainly enough.
-LOW, HIGH = 0.8, 1.15
 _BASE = 330e6  # Python, mxnet and OpenCV
 END_OTHERS = "End other programs, or raise the limit"
 
@@ -169,10 +167,11 @@ def check(need: float, what: str, remedy: str) -> None:
         return
     more = max(0.0, need - held)
     about = f"{about}, of which it has {held / memory.GB:.1f} GB; there is {there}"
-    if LOW * more > there.free + there.swap:
-        raise SettingError(f"memory: {what} would be killed: it needs {about}. {remedy}")
-    if HIGH * more > there.free:
-        happens = "may be killed" if LOW * more <= there.free or not there.swap else "will wait for the disk"
-        log.warning("%s", SettingText(f"{what} {happens}: it needs {about}. {remedy}"))
+    fate = there.fate(more)
+    said = f"{what} {fate}: it needs {about}. {remedy}"
+    if fate == memory.KILLED:
+        raise SettingError(f"memory: {said}")
+    if fate:
+        log.warning("%s", SettingText(said))
     elif need > LARGE:
         log.info("memory: %s needs %s", what, about)

@@ -13,6 +13,9 @@ from gluon_yolo.system.control_groups import folders, read
 
 KIB, GB = 1024, 1e9
 MACHINE = "this machine"
+KILLED = "would be killed"
+# Factors of an estimate: less free memory is certainly too little; more is certainly enough.
+LOW, HIGH = 0.8, 1.15
 GROWTH = 64 << 20  # bytes: garbage that is not worth a look
 _kept = [0]  # resident bytes after the last look, or fewer since
 _UNLIMITED = 1 << 60  # without a limit, version 1 reports a number near the largest integer
@@ -32,6 +35,21 @@ class Memory(NamedTuple):
         swap = f" and {self.swap / GB:.1f} GB of swap" if self.swap else ""
         where = f"on {MACHINE}" if self.limit == MACHINE else f"within the limit of {self.limit}"
         return f"{self.free / GB:.1f} GB{swap} {where}"
+
+    def fits(self, need: float) -> bool:
+        """Return whether an estimate of so many bytes is certainly free."""
+        return HIGH * need <= self.free
+
+    def fate(self, need: float) -> str:
+        """Return what becomes of a process that takes about so many bytes more, as the rest of a sentence.
+
+        It is :data:`KILLED` where the memory is certainly not there, and empty where it certainly is.
+        """
+        if self.fits(need):
+            return ""
+        if LOW * need > self.free + self.swap:
+            return KILLED
+        return "may be killed" if LOW * need <= self.free or not self.swap else "will wait for the disk"
 
 
 def look(system: Path = Path("/")) -> Memory | None:

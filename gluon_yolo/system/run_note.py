@@ -77,7 +77,12 @@ def noted(folder: Path, worded: Callable[[str], str] | None = None) -> Iterator[
 def refuse_second(folder: Path) -> None:
     """Raise a UserError where another process than this one trains a run."""
     if going_on(folder) not in (None, os.getpid()):
-        raise UserError(f"{folder}: {story(folder)}; wait for it, or stop it")
+        raise trained_already(folder)
+
+
+def trained_already(folder: Path) -> UserError:
+    """Return the error about a run that a process trains."""
+    return UserError(f"{folder}: {story(folder)}; wait for it, or stop it")
 
 
 def going_on(folder: Path) -> int | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Callable
 
 from gluon_yolo.errors import SettingError, SettingText
-from gluon_yolo.system.memory import GB, Memory
+from gluon_yolo.system.memory import GB, HIGH, Memory
 from gluon_yolo.text import counted
-from gluon_yolo.training.memory_check import HIGH, Wanted, largest_of
+from gluon_yolo.training.memory_check import Wanted, largest_of
 from gluon_yolo.training.memory_estimate import Footprint
 
 MEASURED = (2, 4)  # images of a device in the two measured steps

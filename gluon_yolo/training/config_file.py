@@ -59,7 +59,7 @@ def _from_json(path: Path, text: str) -> dict[str, tuple[Any, str]]:
 
     try:
         content = json_text.loads(text, object_pairs_hook=once)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{path}: is no JSON: {error}") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a JSON object of settings")

@@ -7,12 +7,10 @@ import math
 from collections.abc import Sequence
 
 from gluon_yolo.errors import SettingError
-from gluon_yolo.system.memory import GB, Memory
+from gluon_yolo.system.memory import GB, HIGH, KILLED, Memory
 from gluon_yolo.training.memory_estimate import TrainMemory
 from gluon_yolo.training.size_advice import one_size
 
-# Factors of the estimate: less free memory is certainly too little; more is certainly enough.
-LOW, HIGH = 0.8, 1.15
 SMALLEST_SIDE = 96
 ADVICE = "What fits"
 
@@ -40,11 +38,6 @@ class Wanted:
     random_shape: bool = False
 
 
-def fits(need: float, memory: Memory) -> bool:
-    """Return whether so many bytes are certainly free."""
-    return HIGH * need <= memory.free
-
-
 def check(wanted: Wanted, estimate: TrainMemory, memory: Memory) -> str:
     """Compare the memory that a training needs with the free memory.
 
@@ -65,13 +58,13 @@ def check(wanted: Wanted, estimate: TrainMemory, memory: Memory) -> str:
         f"about {need / GB:.1f} GB for a batch of {wanted.batch_size} at {largest_of(wanted.sizes_hw)}; "
         f"there is {memory}"
     )
-    if fits(need, memory):
+    fate = memory.fate(need)
+    if not fate:
         return f"memory: {about}"
-    advice = advised(wanted, estimate, memory)
-    if LOW * need > memory.free + memory.swap:
-        raise SettingError(f"memory: this training would be killed: it needs {about}. {advice}")
-    happens = "may be killed" if LOW * need <= memory.free or not memory.swap else "will wait for the disk"
-    return f"this training {happens}: it needs {about}. {advice}"
+    said = f"this training {fate}: it needs {about}. {advised(wanted, estimate, memory)}"
+    if fate == KILLED:
+        raise SettingError(f"memory: {said}")
+    return said
 
 
 def advised(wanted: Wanted, estimate: TrainMemory, memory: Memory) -> str:

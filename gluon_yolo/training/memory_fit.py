@@ -17,7 +17,7 @@ from gluon_yolo.text import counted
 from gluon_yolo.training import batch_auto
 from gluon_yolo.training.config import DEFAULTS, Args, TrainConfig
 from gluon_yolo.training.config_forms import AUTO_BATCH
-from gluon_yolo.training.memory_check import ADVICE, Wanted, check, fits, largest_of
+from gluon_yolo.training.memory_check import ADVICE, Wanted, check, largest_of
 from gluon_yolo.training.memory_estimate import TrainMemory, beside_the_network, weight_bytes
 from gluon_yolo.training.out_of_memory import explained
 from gluon_yolo.training.run_dir import RunFolder
@@ -167,7 +167,7 @@ def _largest_on_gpus(
 def _halved(wanted: Wanted, estimate: TrainMemory, there: memory.Memory) -> Wanted:
     """Return a training whose default batch size is halved until it fits, or until it cannot be halved."""
     batch, footprint = wanted.batch_size, estimate.at(wanted.sizes_hw)
-    while batch > wanted.devices and not fits(footprint.of(batch), there):
+    while batch > wanted.devices and not there.fits(footprint.of(batch)):
         batch = max(1, batch // 2 // wanted.devices) * wanted.devices
     return dataclasses.replace(wanted, batch_size=batch)
 

@@ -78,7 +78,7 @@ def _header(path: Path, text: bytes, length: int) -> dict[str, Any]:
         raise UserError(f"{path}: cut short: it ends within its header of {length} bytes; get it anew")
     try:
         header = json_text.loads(text)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{path}: its header is damaged ({error}); get it anew") from error
     if not isinstance(header, dict):
         raise UserError(f"{path}: its header is no JSON object; get it anew")

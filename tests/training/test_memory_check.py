@@ -7,7 +7,7 @@ import math
 import pytest
 
 from gluon_yolo.system.memory import Memory
-from gluon_yolo.training.memory_check import Wanted, check, fits, smaller
+from gluon_yolo.training.memory_check import Wanted, check, smaller
 from gluon_yolo.training.memory_estimate import Footprint
 from tests.printed import printed, refused
 
@@ -40,7 +40,7 @@ def test_the_largest_batch_within_some_memory():
     assert footprint.of(4) == 500 * MB
     assert [footprint.batch_within(memory * MB) for memory in (99, 199, 200, 1049)] == [0, 0, 1, 9]
     assert [footprint.batch_within(memory * MB, 4) for memory in (499, 500, 899, 900)] == [0, 4, 4, 8]
-    assert fits(1000, Memory(1150, 0, MACHINE)) and not fits(1000, Memory(1149, 9000, MACHINE))
+    assert Memory(1150, 0, MACHINE).fits(1000) and not Memory(1149, 9000, MACHINE).fits(1000)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_what_does_not_fit_is_refused_with_what_does(training, free, advice):
     assert printed(caught.value).endswith(f"on this machine. What fits: {advice}")
     words = dict(zip(advice.split()[::2], advice.split()[1::2]))
     if list(words) == ["--batch-size"]:
-        assert fits(Estimate().at(training.sizes_hw).of(int(words["--batch-size"])), memory)
+        assert memory.fits(Estimate().at(training.sizes_hw).of(int(words["--batch-size"])))
 
 
 def test_what_fits_is_validated_at_its_own_size():

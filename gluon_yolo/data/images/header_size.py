@@ -10,7 +10,7 @@ import re
 
 from gluon_yolo.data.images import netpbm, tiff
 from gluon_yolo.data.images.file_types import BMP, JPEG, JPEG2000, NETPBM, PNG, SUN, TIFF, WEBP, Kind
-from gluon_yolo.data.images.jpeg2000 import CODESTREAM
+from gluon_yolo.data.images.jpeg2000 import CODESTREAM, size_of
 from gluon_yolo.data.images.segments import START_OF_FRAME, jpeg_segments, riff_chunks
 
 MOST_PIXELS = 1 << 28
@@ -78,10 +78,8 @@ def _netpbm(data: bytes) -> tuple[int, int] | None:
 
 def _jpeg2000(data: bytes) -> tuple[int, int] | None:
     start = data.find(CODESTREAM)
-    ends, begins = (_numbers(data, start + at, start + at + 4, 4, "big") for at in (8, 16))
-    if start < 0 or ends is None or begins is None:
-        return None
-    return ends[0] - begins[0], ends[1] - begins[1]
+    head = data[start : start + 24] if start >= 0 else b""
+    return size_of(head) if len(head) == 24 else None
 
 
 def _sun(data: bytes) -> tuple[int, int] | None:

@@ -32,10 +32,16 @@ def boxed_codestream(data: bytes) -> bytes | None:
     return None
 
 
+def size_of(codestream: bytes) -> tuple[int, int]:
+    """Return width and height from a codestream's head, of which 24 bytes are read."""
+    x1, y1, x0, y0 = (int.from_bytes(codestream[place : place + 4], "big") for place in range(8, 24, 4))
+    return x1 - x0, y1 - y0
+
+
 def _agree(boxes: bytes, codestream: bytes) -> bool:
     """Return whether all headers in boxes have a codestream's height and width."""
-    x1, y1, x0, y0 = (int.from_bytes(codestream[place : place + 4], "big") for place in range(8, 24, 4))
-    size = (y1 - y0, x1 - x0)
+    width, height = size_of(codestream)
     heads = [match.end() for match in re.finditer(_HEADER, boxes)]
     sides = [(boxes[place : place + 4], boxes[place + 4 : place + 8]) for place in heads]
+    size = (height, width)
     return all((int.from_bytes(down, "big"), int.from_bytes(along, "big")) == size for down, along in sides)
