@@ -102,11 +102,17 @@ OPTIONS = [
 ]
 PLANS = {
     "alone": Plan("each option alone, on a small network", "choose", SMALL, OPTIONS),
-    "spp": Plan(
-        "an SPP in the neck of a network of the zoo, from scratch",
+    "zoo": Plan(
+        "a small network of the zoo, from scratch",
         "choose",
         f"{TINY} --data-shape 224 --epochs 20 --lr 0.003",
-        [Case("none", ""), Case("SPP", "--spp")],
+        [
+            Case("none", ""),
+            Case("SPP", "--spp"),
+            Case("CIoU", "--box-loss ciou"),
+            Case("overlap", "--assigner overlap"),
+            Case("CIoU, overlap", "--box-loss ciou --assigner overlap"),
+        ],
     ),
     "large": Plan(
         "what MobileNet1.0 gains from, from ImageNet's weights",
@@ -119,6 +125,8 @@ PLANS = {
             Case("rate 0.003", "--lr 0.003"),
             Case("EMA", EMA),
             Case("overlap", "--assigner overlap"),
+            Case("CIoU", "--box-loss ciou"),
+            Case("CIoU, overlap", "--box-loss ciou --assigner overlap"),
         ],
     ),
     "imagenet": Plan(

@@ -93,6 +93,7 @@ CASES = [
       for slopes in (drawn(MAP.shape[1]), drawn(1))),
     *((f"clip {low} {high}", S.clip(x, low, high), {"x": MAP * 2})
       for low, high in ((0, 6), (-1, 1), (-4, 4))),
+    ("clip, values at its bounds", S.clip(x, -1, 2), {"x": np.round(MAP * 2)}),
     ("Reshape to rows", S.reshape(x, (0, -4, 2, -1, -3)), {"x": MAP}),
     ("Reshape a side apart", S.reshape(x, (0, -4, -1, 2, 0, 0)), {"x": MAP}),
     ("Reshape two sides to one", S.reshape(x, (0, -3, 0)), {"x": MAP}),
