@@ -25,7 +25,7 @@ def test_each_score_is_of_a_training_that_a_plan_has():
 def test_a_row_has_mean_and_deviation_over_the_seeds():
     def score(case, data_set, seed, value):
         return {
-            "plan": "spp",
+            "plan": "zoo",
             "case": case,
             "set": data_set,
             "seed": seed,
@@ -34,7 +34,7 @@ def test_a_row_has_mean_and_deviation_over_the_seeds():
         }
 
     found = [score("none", "bccd", 1, 0.5), score("none", "bccd", 2, 0.6), score("none", "raccoon", 1, 0.25)]
-    assert ablation.rows("spp", found) == [
+    assert ablation.rows("zoo", found) == [
         ["option", "bccd, VOC07 mAP", "bccd, AP", "raccoon, VOC07 mAP", "raccoon, AP", "seeds"],
         ["none", "55.0 ± 7.1", "27.5 ± 3.5", "25.0", "12.5", "2 and 1"],
     ]

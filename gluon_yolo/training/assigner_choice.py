@@ -12,22 +12,28 @@ from gluon_yolo.text import exact
 YOLO3_ASSIGNERS = ("best_shape", "neighbours", "overlap", "dynamic")
 """Assigners for YOLOv3's heads."""
 
+BETTER = "overlap"  # of them, what small sets gain most from (docs/few_images.md)
+
 
 def assigned(spec: DetectionSpec, assigner: str, network: str) -> DetectionSpec:
     """Return a network's spec with another assigner, and with the range of centres that this one needs.
 
     Args:
         spec: of the network.
-        assigner: one of ``YOLO3_ASSIGNERS``, or ``auto``, which changes nothing.
+        assigner: one of ``YOLO3_ASSIGNERS``; ``better``, which is ``BETTER`` for YOLOv3's heads, and
+            changes nothing for others; or ``auto``, which changes nothing.
         network: its name, for messages.
 
     Raises:
         SettingError: the network has no YOLOv3 heads.
     """
+    has_yolo3_heads = spec.score_rule == "objectness_times_class"
+    if assigner == "better":
+        assigner = BETTER if has_yolo3_heads else "auto"
     if assigner == "auto":
         return spec
     own = spec.assigner
-    if spec.score_rule != "objectness_times_class":
+    if not has_yolo3_heads:
         raise SettingError(
             f"{{assigner}} {assigner}: is for YOLOv3's heads; {network} has its own, {own}: leave it out"
         )

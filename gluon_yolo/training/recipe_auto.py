@@ -82,7 +82,7 @@ def choose(train_data: Dataset, devices: int = 1, own_size: bool = False) -> Cho
     batch = 16 if many else settings["batch_size"]
     settings["batch_size"] = -(-batch // devices) * devices
     if many:
-        settings.update(augment="yolo3", lr=0.001)
+        settings.update(augment="yolo3", lr=0.001, assigner="auto")
         reasons["batch_size"] = f"{images:,} pictures give enough steps"
         reasons["augment"] = "strong, as published: the pictures are thousands"
         reasons["lr"] = "as published, since there are many steps"
@@ -93,6 +93,8 @@ def choose(train_data: Dataset, devices: int = 1, own_size: bool = False) -> Cho
             "overhead"
         )
     reasons["anchors"] = "found on these boxes where that gains enough"
+    if not many:
+        reasons["assigner"] = "each object teaches several anchors, where the network's heads are YOLOv3's"
     data = (
         f"{counted(images, 'picture', form=',')} with {counted(len(sides), 'object', form=',')} of "
         f"{counted(classes, 'class')}"

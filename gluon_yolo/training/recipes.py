@@ -36,6 +36,7 @@ RECIPES = {
             "no_wd": True,
             "lr": 0.0015,
             "anchors": "better",
+            "assigner": "better",
         },
     ),
 }

@@ -56,7 +56,9 @@ class Settings:
     box_loss: str = _field(
         "auto", "yolo3 (centre and size apart), giou, diou, ciou, or auto: the network's own"
     )
-    assigner: str = _field("auto", "anchors of an object: best_shape, neighbours, overlap, dynamic, or auto")
+    assigner: str = _field(
+        "auto", "anchors of an object: best_shape, neighbours, overlap, dynamic, better or auto"
+    )
     spp: bool = _field(False, "a spatial pyramid pooling in YOLOv3's neck")
     ema: bool = _field(False, "validate, save and export the moving average of the weights")
     ema_decay: float = _field(0.999, "share of the average that an update keeps, after the ramp-up")

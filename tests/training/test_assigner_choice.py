@@ -30,6 +30,7 @@ RANGES = [
     ("auto", (1, 1.05, 2.5)),
     ("best_shape", (1, 1.05, 2.5)),
     ("overlap", (1, 1.05, 2.5)),
+    ("better", (1, 1.05, 2.5)),
     ("dynamic", (2, 2, 2.5)),
     ("neighbours", (2, 2, 2.5)),  # half a cell on each side of the cell; a larger range stays
 ]
@@ -37,7 +38,7 @@ RANGES = [
 
 @pytest.mark.parametrize(("assigner", "ranges"), RANGES)
 def test_the_range_of_centres(assigner, ranges):
-    expected = SPEC.assigner if assigner == "auto" else assigner
+    expected = {"auto": SPEC.assigner, "better": "overlap"}.get(assigner, assigner)
     assert assigned(SPEC, assigner, "net") == dataclasses.replace(SPEC, assigner=expected, xy_scales=ranges)
 
 
@@ -55,7 +56,8 @@ def test_a_network_with_other_heads():
     )
     with refused(said):
         build_network(fastest, config, ("cat",), [mx.cpu()])
-    assert assigned(fastest.spec, "auto", "") == fastest.spec
+    for word in ("auto", "better"):
+        assert assigned(fastest.spec, word, "") == fastest.spec
 
 
 def test_a_cfg_keeps_its_range(tmp_path):

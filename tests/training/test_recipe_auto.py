@@ -83,6 +83,7 @@ def test_few_images_have_the_measured_values():
 def test_many_images():
     many = choose(Boxes(5000, VGA, [200])).settings
     assert (many["batch_size"], many["augment"], many["lr"]) == (16, "yolo3", 0.001)
+    assert many["assigner"] == "auto"
     assert choose(Boxes(4999, VGA, [200])).settings["augment"] == "light"
 
 
@@ -95,6 +96,7 @@ def test_what_is_said():
         "  augment light: gentle, as the pictures are few. Of a microscope or from above, where no side is "
         "up: augment overhead",
         "  anchors better: found on these boxes where that gains enough",
+        "  assigner better: each object teaches several anchors, where the network's heads are YOLOv3's",
         "  no_random_shape lr_mode cosine warmup_epochs 2 no_wd: as measured for small sets",
     ]
 
