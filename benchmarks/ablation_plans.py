@@ -146,7 +146,7 @@ PLANS = {
             Case("MobileNet1.0", f"{V1} {FAST_LARGE}"),
             Case("Nano", f"{NANO} --lr 0.003"),
             Case("Fastest", f"{FASTEST} --lr 0.003"),
-            Case("FastestV2", f"{FASTESTV2} --lr 0.003"),
+            Case("FastestV2", f"{FASTESTV2_COCO} --lr 0.003"),
         ],
         ("bccd",),
     ),
