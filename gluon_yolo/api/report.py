@@ -81,7 +81,7 @@ def _state(folder: RunFolder, args: Args) -> RunState:
             "best_score": progress.best_score,
             "best_epoch": progress.best_epoch,
         }
-        if not error and state == STOPPED and progress.epoch >= args.get("epochs", PLAIN_DEFAULTS["epochs"]):
+        if not error and state == STOPPED and progress.epoch >= {**PLAIN_DEFAULTS, **args}["epochs"]:
             state = FINISHED
     return RunState(
         folder=folder.path,

@@ -13,6 +13,7 @@ import numpy as np
 from gluon_yolo import parameter_io
 from gluon_yolo.atomic_io import writing
 from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.exporters.damaged_weights import DamagedWeights
 from gluon_yolo.exporters.folder_lock import ADVICE
 from gluon_yolo.exporters.mxnet import trace
 from gluon_yolo.exporters.mxnet.write import TOLERANCE
@@ -40,17 +41,14 @@ def check_same(net: Any, again: Any, size_hw: tuple[int, int]) -> None:
         size_hw: height and width of the image in pixels.
 
     Raises:
-        UserError: a map has values that are not finite.
+        DamagedWeights: a map has values that are not finite.
         RuntimeError: the difference is larger than ``TOLERANCE`` times the map's largest value.
     """
     image = np.random.default_rng(0).integers(0, 256, (1, *size_hw, 3), dtype=np.uint8)
     context = next(iter(net.collect_params().values())).list_ctx()[0]
     expected = [raw.asnumpy() for raw in net(mx.nd.array(image, ctx=context, dtype="uint8"))]
     if not all(np.isfinite(raw).all() for raw in expected):
-        raise UserError(
-            f"{net.zoo_name}: gives numbers that are not finite: its weights are damaged, or of another "
-            "network; nothing was written"
-        )
+        raise DamagedWeights(net.zoo_name)
     for ours, raw in zip(expected, again(mx.nd.array(image, dtype="uint8"))):
         error = np.abs(ours - raw.asnumpy()).max() / max(1.0, np.abs(ours).max())
         if not error <= TOLERANCE:
