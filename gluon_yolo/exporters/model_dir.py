@@ -29,6 +29,7 @@ from gluon_yolo.models.darknet.network import CFG
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.system import memory
+from gluon_yolo.system.scratch import scratch_folder
 from gluon_yolo.weights.darknet_header import Header
 
 
@@ -150,8 +151,8 @@ def write_folder(
     record = ModelRecord(net.zoo_name, net.zoo_name, net.spec, size_hw, fit=fit, origin=origin)
     with writing(folder, ADVICE):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".import-", dir=folder.parent) as aside:
-            made = Path(aside) / "model"
+        with scratch_folder(folder.parent, "import") as aside:
+            made = aside / "model"
             (made / "weights").mkdir(parents=True)
             parameter_io.save_network(net, str(made / "weights" / BEST_WEIGHTS))
             net.keep(made)
