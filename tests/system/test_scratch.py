@@ -1,4 +1,4 @@
-"""Scratch folders: gone with their block; what a killed process left goes with the next run, and no other's."""
+"""Scratch folders: gone with their block; what a killed process left goes with the next run."""
 
 from __future__ import annotations
 
