@@ -208,5 +208,5 @@ def half_written(folder: Path) -> list[str]:
     return sorted(
         str(path.relative_to(folder))
         for path in folder.rglob("*")
-        if re.search(r"\.partial|\.tmp|\.staging|~$", path.name)
+        if re.search(r"\.part$|\.partial|\.tmp|^\.(export|import|frames)-|~$", path.name)
     )

@@ -26,7 +26,7 @@ def parse_size(size: Size, setting: str = "size") -> tuple[int, int]:
     else:
         text = str(size) if isinstance(size, int) else "x".join(map(str, size))
     words = text.lower().split("x")
-    if len(words) > 2 or not all(word.isdecimal() and int(word) for word in words):
+    if len(words) > 2 or not all(word.isdecimal() and len(word) < 99 and int(word) for word in words):
         raise SettingError(f"{{{setting}}} {text!r}: expected pixels as 416 or, height first, 320x416")
     if max(map(int, words)) > LONGEST:
         raise SettingError(f"{{{setting}}} {text}: expected {LONGEST} pixels a side at most")

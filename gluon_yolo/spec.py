@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,8 @@ class DetectionSpec:
         backbone: how the backbone differs from the architecture's own.
 
     Raises:
-        ValueError: levels disagree, anchors are not positive, or class names are empty or repeated.
+        ValueError: levels disagree, anchors are not positive and finite, or class names are empty or
+            repeated.
     """
 
     class_names: tuple[str, ...]
@@ -110,10 +112,12 @@ class DetectionSpec:
             raise ValueError(f"anchors: expected {len(strides)} levels (one per stride), got {len(anchors)}")
         if not strides or strides[0] < 1 or list(strides) != sorted(set(strides)):
             raise ValueError(f"strides: expected ascending, from 1 up, got {strides}")
-        if not all(level and all(w > 0 and h > 0 for w, h in level) for level in anchors):
+        if not all(level and all(0 < w < inf and 0 < h < inf for w, h in level) for level in anchors):
             raise ValueError(f"anchors: expected at least one per level, all positive, got {anchors}")
-        if len(xy_scales) != len(strides) or not all(scale >= 1 for scale in xy_scales):
+        if len(xy_scales) != len(strides) or not all(1 <= scale < inf for scale in xy_scales):
             raise ValueError(f"xy_scales: expected {len(strides)} numbers from 1 up, got {xy_scales}")
+        if int(self.size_divisor) != self.size_divisor or self.size_divisor < 0:
+            raise ValueError(f"size_divisor: expected a whole number from 0 up, got {self.size_divisor}")
         if not 0 < self.ignore_iou <= 1:
             raise ValueError(f"ignore_iou: expected within (0, 1], got {self.ignore_iou}")
         object.__setattr__(self, "class_names", names)

@@ -7,10 +7,13 @@
 #include <opencv2/imgproc.hpp>
 
 #include "error.h"
+#include "image_size.h"
 #include "model_record.h"
 
 namespace gluon_yolo {
 namespace {
+
+constexpr std::size_t kMostBytes = std::size_t{1} << 31;  // of a file: no image that is decoded needs more
 
 // Says whether a JPEG has its end, of which OpenCV pads what is missing; of other files, true.
 bool is_whole(const std::string& bytes) {
@@ -47,12 +50,12 @@ std::string refusal(const std::string& bytes) {
 }
 
 // Throws UserError: a PNG of 16 bits is all but black, as one of 12 bits is that nobody scaled up.
-void refuse_dim(const std::string& name, const std::vector<char>& bytes, const cv::Mat& image) {
+void refuse_dim(const std::string& name, const std::string& bytes, const cv::Mat& buffer, const cv::Mat& image) {
     const bool has_16_bits = bytes.size() > 24 && bytes[1] == 'P' && bytes[24] == 16;
     double most = 0;
     cv::minMaxLoc(image.reshape(1), nullptr, &most);
     if (!has_16_bits || most >= 16) return;
-    const cv::Mat stored = cv::imdecode(bytes, cv::IMREAD_COLOR | cv::IMREAD_ANYDEPTH);
+    const cv::Mat stored = cv::imdecode(buffer, cv::IMREAD_COLOR | cv::IMREAD_ANYDEPTH);
     cv::minMaxLoc(stored.reshape(1), nullptr, &most);
     if (most > 0 && most < 4096) throw UserError(name + ": has 16 bits a sample and is all but black; save it with 8 bits");
 }
@@ -72,11 +75,13 @@ std::string drawn_ending(const std::filesystem::path& image) {
 }
 
 cv::Mat read_image(const std::filesystem::path& path) {
-    const std::string bytes = read_file(path);
+    const std::string bytes = read_file(path, kMostBytes);
     if (bytes.empty()) throw UserError(path.string() + ": the file is empty");
-    const std::string problem = refusal(bytes);
-    if (!problem.empty()) throw UserError(path.string() + ": " + problem);
-    const std::vector<char> buffer(bytes.begin(), bytes.end());
+    for (const std::string& problem : {refusal(bytes), size_refusal(bytes)}) {
+        if (!problem.empty()) throw UserError(path.string() + ": " + problem);
+    }
+    // A view, which is not written to: a copy would take the file's size once more.
+    const cv::Mat buffer(1, static_cast<int>(bytes.size()), CV_8UC1, const_cast<char*>(bytes.data()));
     cv::Mat image;
     try {
         image = cv::imdecode(buffer, cv::IMREAD_COLOR);
@@ -86,7 +91,7 @@ cv::Mat read_image(const std::filesystem::path& path) {
     if (image.empty() || !is_whole(bytes)) {
         throw UserError(path.string() + ": damaged, cut short, or no picture at all");
     }
-    refuse_dim(path.string(), buffer, image);
+    refuse_dim(path.string(), bytes, buffer, image);
     cv::cvtColor(image, image, cv::COLOR_BGR2RGB);
     return image;
 }

@@ -8,7 +8,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <sstream>
+#include <system_error>
+#include <vector>
 
 #include "error.h"
 
@@ -19,6 +20,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr int kFormat = 2;  // the version of the record that this file reads
+constexpr int kLongest = 8192;  // largest side of an input in pixels, as Python's gluon_yolo/input_size.py has it
 
 const std::map<std::string, FitMode> kFits = {
     {"resize", FitMode::resize}, {"letterbox", FitMode::letterbox}, {"darknet", FitMode::darknet}};
@@ -138,6 +140,7 @@ LandmarkRecord read_landmark_record(const fs::path& model, const std::string& fo
             }
         }
         if (record.num_points < 1 || std::min(record.height, record.width) < 1) throw UserError("a size is below 1");
+        if (std::max(record.height, record.width) > kLongest) throw UserError("size_hw is above 8192");
         ModelRecord graph;
         read_graph(content.at("graphs"), format, file.parent_path(), graph);
         if (graph.outputs.size() != 1) throw UserError("expected one output");
@@ -180,6 +183,7 @@ ModelRecord read_model_record(const fs::path& model, const std::string& format) 
         if (std::min(record.height, record.width) < 1 || record.height % stride || record.width % stride) {
             throw UserError("size_hw is no multiple of the largest stride");
         }
+        if (std::max(record.height, record.width) > kLongest) throw UserError("size_hw is above 8192");
         read_graph(content.at("graphs"), format, file.parent_path(), record);
         return record;
     } catch (const json::exception& error) {
@@ -189,15 +193,25 @@ ModelRecord read_model_record(const fs::path& model, const std::string& format) 
     }
 }
 
-std::string read_file(const fs::path& path) {
+std::string read_file(const fs::path& path, std::size_t most) {
     errno = 0;
     std::ifstream stream(path, std::ios::binary);
-    std::ostringstream bytes;
     if (!stream || fs::is_directory(path)) {
         throw UserError(path.string() + ": cannot be read (" + std::strerror(errno ? errno : EISDIR) + ")");
     }
-    bytes << stream.rdbuf();
-    return bytes.str();
+    const auto refuse_large = [&](std::uintmax_t size) {
+        if (size >= most) throw UserError(path.string() + ": is larger than " + std::to_string(most - 1) + " bytes");
+    };
+    std::error_code none;
+    if (fs::is_regular_file(path)) refuse_large(fs::file_size(path, none));  // before a byte is read
+    std::string bytes;
+    std::vector<char> part(1 << 20);
+    do {  // a pipe or a device says no size
+        stream.read(part.data(), static_cast<std::streamsize>(part.size()));
+        bytes.append(part.data(), static_cast<std::size_t>(stream.gcount()));
+        refuse_large(bytes.size());
+    } while (stream);
+    return bytes;
 }
 
 }  // namespace gluon_yolo

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -70,7 +71,7 @@ LandmarkRecord read_landmark_record(const std::filesystem::path& model, const st
 // Throws UserError: there is no such model, it is of another version, or lacks this format.
 ModelRecord read_model_record(const std::filesystem::path& model, const std::string& format);
 
-// Returns a file's bytes. Throws UserError: it cannot be read.
-std::string read_file(const std::filesystem::path& path);
+// Returns a file's bytes. Throws UserError: it cannot be read, or has `most` bytes or more.
+std::string read_file(const std::filesystem::path& path, std::size_t most = SIZE_MAX);
 
 }  // namespace gluon_yolo

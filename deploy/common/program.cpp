@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <vector>
@@ -223,7 +224,10 @@ int detect(const Arguments& arguments, const std::string& format, const Opener& 
         } catch (const UserError& error) {
             std::fprintf(stderr, "error: %s\n", error.what());
             status = 1;
-        } catch (const std::exception& error) {  // OpenCV's, or no memory: the next image may do
+        } catch (const std::bad_alloc&) {  // the next image may do
+            std::fprintf(stderr, "error: %s: there is not enough memory for it\n", name.c_str());
+            status = 1;
+        } catch (const std::exception& error) {  // OpenCV's: the next image may do
             std::fprintf(stderr, "error: %s: %s\n", name.c_str(), error.what());
             status = 1;
         }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from gluon_yolo.inference.runtimes.registry import RUNTIMES, known
 from gluon_yolo.input_size import Size, parse_size
 from gluon_yolo.nms import NMS_THRESHOLD
 from gluon_yolo.system.instructions import processor_name
+from gluon_yolo.system.scratch import temporary_folder
 
 log = logging.getLogger("gluon_yolo")
 
@@ -102,9 +102,9 @@ def benchmark(
         where = {"data": data, "format": data_format, "train_split": train_split, "val_split": val_split}
         names = {"classes": classes, "class_map": class_map, "skip_bad": skip_bad}
         asked = DataRequest(**plain({**where, **names}))
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         size_hw = None if size is None else parse_size(size)
-        record, forms, images = _forms(model, asked, precision, runtimes, size_hw, amount, Path(folder), say)
+        record, forms, images = _forms(model, asked, precision, runtimes, size_hw, amount, folder, say)
         size_hw = size_hw or record.size_hw
         if not forms:
             raise UserError(

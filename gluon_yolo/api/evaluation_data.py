@@ -17,11 +17,10 @@ from gluon_yolo.data.request import DataRequest
 from gluon_yolo.errors import SettingError, SettingText, UserError, message_of
 from gluon_yolo.inference.model_files import find_model_record
 from gluon_yolo.inference.model_record import ModelRecord
-from gluon_yolo.training.run_dir import RunFolder
+from gluon_yolo.training.run_dir import ARGS, RunFolder
 
 log = logging.getLogger("gluon_yolo")
 
-ARGS = "args.json"
 _ADVICE = "name the data to score on with {data} PATH"
 _NAMED_BY = ("data", "dataset", "data_root", "annotations", "images")  # settings that name the data
 

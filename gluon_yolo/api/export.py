@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gluon_yolo.errors import SettingError, check_within
 from gluon_yolo.exporters import api, memory_need
+from gluon_yolo.exporters.damaged_weights import weights_from
 from gluon_yolo.exporters.exported import Exported
 from gluon_yolo.exporters.request import NMSOptions
 from gluon_yolo.exporters.source_model import ClassNames, Model, PathLike, SourceModel, load_model
@@ -98,22 +99,23 @@ def export(
     kinds = formats.split(",") if isinstance(formats, str) else tuple(formats)
     source = load_model(model, weights, classes, size_hw)
     memory_need.check_export(source.net, source.size_hw, kinds)
-    return api.export(
-        source.net,
-        out,
-        formats=kinds,
-        name=name or source.name,
-        size_hw=source.size_hw,
-        cut=cut,
-        precision=precision,
-        fuse=fuse,
-        suppression=nms_options(source, thresholds, max_detections, max_candidates),
-        fit=source.fit,
-        header=header_of(source.origin),
-        fixed_batch=(batch_size or 1) if fixed_size else None,
-        best_threshold=source.best_threshold,
-        unverified=unverified,
-    )
+    with weights_from(source.given_as):
+        return api.export(
+            source.net,
+            out,
+            formats=kinds,
+            name=name or source.name,
+            size_hw=source.size_hw,
+            cut=cut,
+            precision=precision,
+            fuse=fuse,
+            suppression=nms_options(source, thresholds, max_detections, max_candidates),
+            fit=source.fit,
+            header=header_of(source.origin),
+            fixed_batch=(batch_size or 1) if fixed_size else None,
+            best_threshold=source.best_threshold,
+            unverified=unverified,
+        )
 
 
 def checked_thresholds(

@@ -9,6 +9,7 @@ from typing import Union
 
 from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.exporters import memory_need
+from gluon_yolo.exporters.damaged_weights import weights_from
 from gluon_yolo.exporters.imported_landmarks import ImportedLandmarks
 from gluon_yolo.exporters.model_dir import write_folder
 from gluon_yolo.exporters.source_model import PathLike
@@ -83,7 +84,8 @@ def import_caffe(
     )
     report.append(f"{weights}: all of its weights{left}{', ...' if len(others) > 1 else ''}")
     origin = {"kind": "caffe", "prototxt": os.path.abspath(layers), "caffemodel": os.path.abspath(weights)}
-    folder = write_folder(net, out, net.spec.size_hw, origin={**origin, **net.preprocessing})
+    with weights_from(weights):
+        folder = write_folder(net, out, net.spec.size_hw, origin={**origin, **net.preprocessing})
     counts = summarize(net, net.spec.size_hw)
     return ImportedLandmarks(folder, name, net.spec, counts.parameters, counts.flops, tuple(report))
 

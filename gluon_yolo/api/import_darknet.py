@@ -55,7 +55,7 @@ def import_darknet(
         f"{weights}: all of its weights, by darknet {version} after {header.seen:,} pictures",
     )
     origin = darknet_model.make_origin(cfg, weights, header)
-    return write_imported(net, known, out, known.size_hw, origin, report)
+    return write_imported(net, known, out, known.size_hw, origin, report, weights)
 
 
 def _class_names(names: ClassNames | None, plan: Plan) -> tuple[str, ...]:

@@ -59,4 +59,5 @@ def import_fastestv2(
     net.initialize_weights()
     report = load_weights(net, weights, class_names=class_names)
     origin = {"kind": "fastestv2", "weights": os.path.abspath(weights)}
-    return write_imported(net, known, out, size_hw or known.size_hw, origin, (str(report),))
+    size_hw = size_hw or known.size_hw
+    return write_imported(net, known, out, size_hw, origin, (str(report),), os.fspath(weights))

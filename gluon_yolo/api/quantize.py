@@ -16,6 +16,7 @@ from gluon_yolo.data.request import DataRequest
 from gluon_yolo.errors import SettingError, check_within
 from gluon_yolo.exporters import memory_need
 from gluon_yolo.exporters.api import FORMATS as EXPORTS
+from gluon_yolo.exporters.damaged_weights import weights_from
 from gluon_yolo.exporters.folder_lock import locked_folder
 from gluon_yolo.exporters.quantize.backends import INT8
 from gluon_yolo.exporters.quantize.calibrate import METHODS
@@ -140,9 +141,10 @@ def quantize(
         say(images.note)
         request = writing_request(source, name, thresholds, max_detections, max_candidates)
         about = {"model": source.given_as, "name": request.name, "data": title}
-        return quantize_network(
-            request, images, Path(out), precisions, kinds, method, max_drop, about, say, started
-        )
+        with weights_from(source.given_as):
+            return quantize_network(
+                request, images, Path(out), precisions, kinds, method, max_drop, about, say, started
+            )
 
 
 def writing_request(

@@ -11,6 +11,7 @@ from gluon_yolo.api.model import Trained, path_of
 from gluon_yolo.data.opening import open_datasets
 from gluon_yolo.data.request import DataRequest
 from gluon_yolo.errors import UserError
+from gluon_yolo.inference.model_record import RUN_RECORD, ModelRecord
 from gluon_yolo.report.labels import LabelStatistics
 from gluon_yolo.report.page import Section, Text
 from gluon_yolo.report.run import BEING_TRAINED, FAILED, FILE, FINISHED, STOPPED, RunState, run_page
@@ -63,7 +64,7 @@ def write_report(
 
 def _state(folder: RunFolder, args: Args) -> RunState:
     """Return what the files of a run say of its training."""
-    model = folder.model()
+    model = ModelRecord.read(folder.path / RUN_RECORD)
     state, error = _ending(folder, args)
     known: dict[str, Any] = {"epochs": 0}
     if folder.has_checkpoint():
@@ -80,13 +81,13 @@ def _state(folder: RunFolder, args: Args) -> RunState:
             "best_score": progress.best_score,
             "best_epoch": progress.best_epoch,
         }
-        if not error and state == STOPPED and progress.epoch >= args["epochs"]:
+        if not error and state == STOPPED and progress.epoch >= {**PLAIN_DEFAULTS, **args}["epochs"]:
             state = FINISHED
     return RunState(
         folder=folder.path,
         args=args,
-        network=model["network"],
-        class_names=model["spec"]["class_names"],
+        network=model.network,
+        class_names=model.spec.class_names,
         state=state,
         rows=folder.metrics.rows(),
         error=error,

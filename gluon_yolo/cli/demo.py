@@ -121,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
             for source in sources:
                 try:
                     with scratch_of(source) as scratch:
-                        source = looked_up(source, Path(scratch), args.timeout)
+                        source = looked_up(source, scratch, args.timeout)
                         looked.append(names.result_of(source))
                         if source.moving:
                             more = (args.frames, args.reconnect, args.timeout)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ from gluon_yolo.drawing.write import write_image
 from gluon_yolo.errors import UserError
 from gluon_yolo.file_names import free_path
 from gluon_yolo.inference.inputs import Source
+from gluon_yolo.system.scratch import scratch_folder
 from gluon_yolo.text import counted
 
 DATASET = "dataset"
@@ -54,7 +55,8 @@ class LabelledImages:
         self._names: list[str] = []
         self._sizes_hw: list[tuple[int, int]] = []
         self._truths: list[Detections] = []
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._scratch: Path | None = None
+        self._left = contextlib.ExitStack()
         self._writer: Writer | None = None
         self._place: Path | None = None
 
@@ -114,9 +116,9 @@ class LabelledImages:
         """Write an image that is no file into the temporary folder, and return its path."""
         with writing(self._out, ADVICE):
             if self._scratch is None:
-                self._scratch = tempfile.TemporaryDirectory(prefix=".gluon-yolo-frames-", dir=self._out)
+                self._scratch = self._left.enter_context(scratch_folder(self._out, "frames"))
             stem, ending = os.path.splitext(name)
-            path = free_path(Path(self._scratch.name), stem, ending)
+            path = free_path(self._scratch, stem, ending)
             if isinstance(image, bytes):
                 path.write_bytes(image)
             else:
@@ -135,8 +137,7 @@ class LabelledImages:
             if self._writer is not None:
                 self._write(self._writer)
         finally:
-            if self._scratch is not None:
-                self._scratch.cleanup()
+            self._left.close()
 
     def _write(self, writer: Writer) -> None:
         report = DatasetReport(str(self._out))

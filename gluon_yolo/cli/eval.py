@@ -70,7 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "data, approximated by the height of faces)"
     )
     parser.add_argument("--wider-ground-truth", metavar="DIR", help=truth_help)
-    predictions_help = "write EVENT/NAME.txt for each picture, as WIDER FACE's official tools read it"
+    predictions_help = (
+        "write EVENT/NAME.txt for each picture, as WIDER FACE's official tools read it; files of this form "
+        "that an earlier run left there for other pictures are removed"
+    )
     parser.add_argument("--save-predictions", metavar="DIR", help=predictions_help)
     report_help = (
         "write a page for a browser: curves of precision and recall, confusion, kinds of errors, the worst "

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo.exporters.damaged_weights import weights_from
 from gluon_yolo.exporters.imported_folder import ImportedFolder
 from gluon_yolo.exporters.model_dir import write_folder
 from gluon_yolo.inference.predictor import Predictor
@@ -89,6 +90,7 @@ def write_imported(
     size_hw: tuple[int, int],
     origin: dict[str, Any],
     report: Sequence[str],
+    weights: str,
 ) -> Imported:
     """Write a network as a model folder.
 
@@ -99,11 +101,13 @@ def write_imported(
         size_hw: input size, height and width in pixels.
         origin: where the model is from, for the record.
         report: lines on what was read.
+        weights: the file that they were read from, for messages.
 
     Raises:
         UserError: the folder is not empty or cannot be written, or the weights are damaged.
     """
-    folder = write_folder(net, out, size_hw, architecture.fit, origin)
+    with weights_from(weights):
+        folder = write_folder(net, out, size_hw, architecture.fit, origin)
     counts = summarize(net, size_hw)
     network = str(folder / CFG) if (folder / CFG).is_file() else architecture.name
     return Imported(

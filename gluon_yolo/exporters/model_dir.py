@@ -13,6 +13,7 @@ import numpy as np
 from gluon_yolo import parameter_io
 from gluon_yolo.atomic_io import writing
 from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.exporters.damaged_weights import DamagedWeights
 from gluon_yolo.exporters.folder_lock import ADVICE
 from gluon_yolo.exporters.mxnet import trace
 from gluon_yolo.exporters.mxnet.write import TOLERANCE
@@ -28,6 +29,7 @@ from gluon_yolo.models.darknet.network import CFG
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.system import memory
+from gluon_yolo.system.scratch import scratch_folder
 from gluon_yolo.weights.darknet_header import Header
 
 
@@ -40,17 +42,14 @@ def check_same(net: Any, again: Any, size_hw: tuple[int, int]) -> None:
         size_hw: height and width of the image in pixels.
 
     Raises:
-        UserError: a map has values that are not finite.
+        DamagedWeights: a map has values that are not finite.
         RuntimeError: the difference is larger than ``TOLERANCE`` times the map's largest value.
     """
     image = np.random.default_rng(0).integers(0, 256, (1, *size_hw, 3), dtype=np.uint8)
     context = next(iter(net.collect_params().values())).list_ctx()[0]
     expected = [raw.asnumpy() for raw in net(mx.nd.array(image, ctx=context, dtype="uint8"))]
     if not all(np.isfinite(raw).all() for raw in expected):
-        raise UserError(
-            f"{net.zoo_name}: gives numbers that are not finite: its weights are damaged, or of another "
-            "network; nothing was written"
-        )
+        raise DamagedWeights(net.zoo_name)
     for ours, raw in zip(expected, again(mx.nd.array(image, dtype="uint8"))):
         error = np.abs(ours - raw.asnumpy()).max() / max(1.0, np.abs(ours).max())
         if not error <= TOLERANCE:
@@ -152,8 +151,8 @@ def write_folder(
     record = ModelRecord(net.zoo_name, net.zoo_name, net.spec, size_hw, fit=fit, origin=origin)
     with writing(folder, ADVICE):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".import-", dir=folder.parent) as aside:
-            made = Path(aside) / "model"
+        with scratch_folder(folder.parent, "import") as aside:
+            made = aside / "model"
             (made / "weights").mkdir(parents=True)
             parameter_io.save_network(net, str(made / "weights" / BEST_WEIGHTS))
             net.keep(made)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.exporters.folder_lock import ADVICE, locked_folder
 from gluon_yolo.inference.exported_format import ENDINGS, ExportedFormat
 from gluon_yolo.inference.model_record import RUN_RECORD, ModelRecord
+from gluon_yolo.system.scratch import scratch_folder
 
 # Fields that must be equal in two formats of one model; otherwise the new export replaces the old one.
 _SAME = {"network": "of another network", "weights": "of other weights", "precision": "in another precision"}
@@ -64,8 +64,7 @@ def staged(
     with writing(folder, ADVICE), locked_folder(folder):
         kept, others, reason = _earlier(folder, record, recorded)
         removed = [name for name in others if recorded and name not in names]
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as made:
-            aside = Path(made)
+        with scratch_folder(folder, "export") as aside:
             formats = dict(kept)
             yield StagedFiles(aside, formats, tuple(kept), tuple(removed), reason)
             if recorded:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.exporters.damaged_weights import DamagedWeights
 from gluon_yolo.exporters.parity import FARTHEST, Bound, Parity, largest, largest_differences, magnitude
 from gluon_yolo.inference.predictor import Network
 from gluon_yolo.models.decode import Decode
@@ -42,7 +42,7 @@ class Reference:
         expected: for each batch, the network's boxes (B, N, 4) in input pixels and scores (B, N, C).
 
     Raises:
-        UserError: the network's output is not finite.
+        DamagedWeights: the network's output is not finite.
         ValueError: there is no image.
     """
 
@@ -60,10 +60,7 @@ class Reference:
             maps = net(mx.nd.array(batch, ctx=context, dtype="uint8"))
             boxes, scores = (array.asnumpy() for array in decode(*maps))
             if np.isnan(boxes).any() or not np.isfinite(scores).all():
-                raise UserError(
-                    f"{net.zoo_name}: gives numbers that are not finite: its weights are damaged, or those "
-                    "of another network; nothing was written"
-                )
+                raise DamagedWeights(net.zoo_name)
             self.expected.append((boxes, scores))
             self._reach = max(self._reach, float(magnitude(boxes, batch.shape[1:3]).max(initial=0)))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.exporters.damaged_weights import DamagedWeights
 from gluon_yolo.exporters.parity import Bound
 from gluon_yolo.exporters.verify import BOUNDS, WrongResults
 from gluon_yolo.inference.predictor import Network
@@ -58,7 +58,7 @@ class PointReference:
         cause: a possible cause of large differences in the network itself; none is known.
 
     Raises:
-        UserError: the network's output is not finite.
+        DamagedWeights: the network's output is not finite.
     """
 
     cause = ""
@@ -72,10 +72,7 @@ class PointReference:
             (points,) = net(mx.nd.array(batch, ctx=context, dtype="uint8"))
             self.expected.append(points.asnumpy())
             if not np.isfinite(self.expected[-1]).all():
-                raise UserError(
-                    f"{net.zoo_name}: gives numbers that are not finite: its weights are damaged, or those "
-                    "of another network; nothing was written"
-                )
+                raise DamagedWeights(net.zoo_name)
 
     def compare(self, other: Network, bound: Bound | None = None) -> PointParity:
         """Run an exported model on the images.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gluon_yolo.file_names import is_plain
 from gluon_yolo.inference.runtimes.fixed_shape import ANY, FixedShape
+from gluon_yolo.input_size import LONGEST
 
 # Endings of each format's files, after the model's name; the first one is the file to open.
 ENDINGS = {
@@ -66,7 +68,8 @@ class ExportedFormat:
 
         Raises:
             KeyError: a field is missing.
-            ValueError: the cut is unknown, or a file is in another folder.
+            ValueError: the cut is unknown, a file is in another folder, or a number is out of its range.
+            TypeError, AttributeError, OverflowError: a field is of another type.
         """
         files = tuple(record["files"])
         if not files or not all(map(is_plain, files)):
@@ -78,15 +81,23 @@ class ExportedFormat:
         if fixed is not None:
             batch, height, width = map(int, fixed)
             fixed = (batch, height, width)
+            if min(fixed) < 1 or max(height, width) > LONGEST:
+                raise ValueError(f"fixed {fixed}")
         portable, runtimes = bool(record.get("portable")), tuple(record.get("runtimes", ()))
-        return cls(files, record["cut"], outputs, decoded, record.get("nms"), fixed, portable, runtimes)
+        for name, words in {"outputs": outputs, "decoded": decoded, "runtimes": runtimes}.items():
+            if not all(isinstance(word, str) for word in words):
+                raise ValueError(f"{name} {words}")
+        nms = record.get("nms")
+        if nms is not None and not all(0 <= float(number) < math.inf for number in nms.values()):
+            raise ValueError(f"nms {nms}")
+        return cls(files, record["cut"], outputs, decoded, nms, fixed, portable, runtimes)
 
 
 def read_formats(record: Mapping[str, Any], folder: Path) -> dict[str, ExportedFormat]:
     """Return the formats in a record that was read from a file in ``folder``.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError: a field is missing or invalid.
+        KeyError, TypeError, ValueError, AttributeError, OverflowError: a field is missing or invalid.
     """
     if record["format"] < 2:
         return _of_format_1(record, folder)

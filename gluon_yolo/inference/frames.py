@@ -8,7 +8,6 @@ import itertools
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Callable, Union
@@ -20,6 +19,7 @@ from gluon_yolo.inference.inputs import Source, find_sources, left_out_of, looke
 from gluon_yolo.inference.pipeline import ReadAhead
 from gluon_yolo.inference.streams import SECONDS, StreamReader
 from gluon_yolo.inference.video import VideoReader
+from gluon_yolo.system.scratch import temporary_folder
 
 log = logging.getLogger("gluon_yolo")
 
@@ -89,7 +89,7 @@ def _read_all(
 
 def _read(source: Source, frames: int | None, reconnect: int, timeout: float) -> Iterator[Frame]:
     with scratch_of(source) as scratch:
-        source = looked_up(source, Path(scratch), timeout)
+        source = looked_up(source, scratch, timeout)
         if not source.moving:
             yield Frame(source.read(), source.name)
             return
@@ -98,11 +98,11 @@ def _read(source: Source, frames: int | None, reconnect: int, timeout: float) ->
                 yield Frame(image, source.name, number)
 
 
-def scratch_of(source: Source) -> contextlib.AbstractContextManager[str]:
+def scratch_of(source: Source) -> contextlib.AbstractContextManager[Path]:
     """Return a temporary folder for the download of a URL; other sources need none."""
     if source.url is None:
-        return contextlib.nullcontext("")
-    return tempfile.TemporaryDirectory(prefix="gluon_yolo-")
+        return contextlib.nullcontext(Path())
+    return temporary_folder()
 
 
 def open_video(

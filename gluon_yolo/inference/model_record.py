@@ -17,10 +17,13 @@ from gluon_yolo.file_names import is_plain
 from gluon_yolo.inference.advice import export_command
 from gluon_yolo.inference.exported_format import ExportedFormat, read_formats, read_threshold
 from gluon_yolo.inference.preprocess import Preprocess
+from gluon_yolo.inference.record_fields import check_texts, limit_of
+from gluon_yolo.input_size import LONGEST
 from gluon_yolo.landmarks import TASK as LANDMARKS
 from gluon_yolo.landmarks import LandmarkSpec
 from gluon_yolo.nms import USUAL_DETECTIONS
 from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.text import size_word
 
 FORMAT = 2  # format 1 describes one graph and names no files; it can still be read
 RUN_RECORD = "model.json"
@@ -188,27 +191,28 @@ class ModelRecord:
                 f"this package reads up to {FORMAT}: update it"
             )
         try:
-            height, width = record["input"]["size_hw"]
+            height, width = map(int, record["input"]["size_hw"])
             candidates = record.get("max_candidates")
             formats = read_formats(record, path.parent)
+            check_texts(record)
             if formats and not is_plain(record["name"]):  # files get this name
                 raise ValueError(f"name {record['name']!r}")
             return cls(
                 name=record["name"],
                 network=record["network"],
-                spec=_read_spec(record, (int(height), int(width))),
-                size_hw=(int(height), int(width)),
+                spec=_read_spec(record, (height, width)),
+                size_hw=(height, width),
                 formats=formats,
                 precision=record.get("precision", "float32"),
                 weights=record.get("weights"),
                 fit=Preprocess(record["input"].get("fit", "resize")).mode,
                 origin=record.get("origin"),
                 package=record.get("package", ""),
-                max_detections=int(record.get("max_detections", USUAL_DETECTIONS)),
+                max_detections=limit_of(record, "max_detections", USUAL_DETECTIONS),
                 best_threshold=read_threshold(record.get("best_threshold")),
-                max_candidates=None if candidates is None else int(candidates),
+                max_candidates=None if candidates is None else limit_of(record, "max_candidates"),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UserError(
                 f"{path}: a field is missing or wrong ({error}); write the model again"
             ) from error
@@ -218,14 +222,19 @@ def _read_spec(record: Mapping[str, Any], size_hw: tuple[int, int]) -> Detection
     """Return the spec of the task in a record.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError: a field is missing or invalid.
+        KeyError, TypeError, ValueError, AttributeError, OverflowError: a field is missing or invalid.
     """
-    task = record.get("task", DETECTION)
+    task, size = record.get("task", DETECTION), f"size_hw {size_word(size_hw)}"
+    if not all(1 <= side <= LONGEST for side in size_hw):
+        raise ValueError(f"{size}: expected 1 to {LONGEST} pixels a side")
     if task == LANDMARKS:
         return LandmarkSpec.from_dict(record["spec"], size_hw)
     if task != DETECTION:
         raise ValueError(f"task {task!r}")
-    return DetectionSpec.from_dict(record["spec"])
+    spec = DetectionSpec.from_dict(record["spec"])
+    if any(side % spec.max_stride for side in size_hw):
+        raise ValueError(f"{size}: both sides must be multiples of {spec.max_stride}")
+    return spec
 
 
 def is_record(record: Any) -> bool:

@@ -17,13 +17,10 @@ from typing import Any, Callable
 
 from gluon_yolo import json_text
 from gluon_yolo.errors import UserError
-from gluon_yolo.system.control_groups import read
-from gluon_yolo.system.waiting_lock import locked
+from gluon_yolo.system.folder_lock import one_at_a_time
+from gluon_yolo.system.process import identity
 
 FILE = "running.json"
-_START_FIELD = 19  # of /proc/PID/stat behind the process's name: its start time
-ON_WINDOWS = os.name == "nt"
-_PROC = Path("/proc")
 _ABOUT = (
     "This training is going on. If no such process is running, it was killed, probably by the system for "
     "lack of memory, or the machine went down; its log ends where it did. `gluon-yolo train --resume FOLDER` "
@@ -59,11 +56,11 @@ def noted(folder: Path, worded: Callable[[str], str] | None = None) -> Iterator[
     """
     path = folder / FILE
     record = {
-        **_process(os.getpid()),
+        **identity(os.getpid()),
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
         "about": (worded or _worded)(_ABOUT),
     }
-    with locked(folder):
+    with one_at_a_time(folder):
         refuse_second(folder)
         with contextlib.suppress(OSError):  # a full disk is reported by what the training itself writes
             path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
@@ -91,7 +88,7 @@ def going_on(folder: Path) -> int | None:
     number = record.get("process")
     if not isinstance(number, int):
         return None
-    return number if _process(number) == {key: record.get(key) for key in _KEYS} else None
+    return number if identity(number) == {key: record.get(key) for key in _KEYS} else None
 
 
 def story(folder: Path, advised: bool = False) -> str:
@@ -125,43 +122,3 @@ def _note(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
-
-
-def _process(number: int) -> dict[str, Any]:
-    """Return what identifies a process; ``started`` is empty when the process does not exist."""
-    fields = (read(_PROC / f"{number}/stat") or "").rpartition(")")[2].split()
-    begun = fields[_START_FIELD] if len(fields) > _START_FIELD and fields[0] not in "ZX" else ""
-    if not begun and not (_PROC / "self/stat").exists() and _is_there(number):
-        begun = "unknown"
-    boot = read(_PROC / "sys/kernel/random/boot_id") or ""
-    return {"process": number, "host": platform.node(), "started": begun and f"{boot} {begun}".strip()}
-
-
-def _is_there(number: int) -> bool:
-    """Return whether a process exists, on a system without ``/proc``."""
-    if number == os.getpid():
-        return True
-    if ON_WINDOWS:  # signal 0 is Ctrl-C on Windows
-        return _windows_has(number)
-    try:
-        os.kill(number, 0)
-    except PermissionError:  # it exists and belongs to another user
-        return True
-    except (OSError, OverflowError):
-        return False
-    return True
-
-
-def _windows_has(number: int) -> bool:
-    """Return whether Windows reports a process's exit code as 259, its value while the process runs."""
-    import ctypes
-
-    system = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined]
-    system.OpenProcess.restype = ctypes.c_void_p
-    handle = ctypes.c_void_p(system.OpenProcess(0x1000, False, number))  # PROCESS_QUERY_LIMITED_INFORMATION
-    if not handle:
-        return False
-    code = ctypes.c_ulong()
-    answered = system.GetExitCodeProcess(handle, ctypes.byref(code))
-    system.CloseHandle(handle)
-    return bool(answered) and code.value == 259

@@ -23,7 +23,7 @@ ANCHOR_WORDS = ("own", "better", "auto")  # values of ``anchors`` that are not a
 AUTO_BATCH = -1  # the typed form of the word auto for batch_size
 PROFILED = 10  # steps that ``profile: true`` records
 
-_EPOCH = re.compile(r"\d+(\.\d*)?([eE][-+]?\d{1,2})?")
+_EPOCH = re.compile(r"\d{1,300}(\.\d*)?([eE][-+]?\d{1,2})?")
 
 
 def plain_settings(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _float(name: str, value: Any) -> float:
     if not isinstance(value, bool):
         try:
             return float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             pass
     raise _wrong(name, value, "a number")
 
@@ -119,7 +119,7 @@ def _float(name: str, value: Any) -> float:
 def _number(name: str, value: Any) -> float:
     """Return a whole number as int, and any other number as float."""
     if isinstance(value, str):
-        return int(value) if value.isdecimal() else _float(name, value)
+        return _int(name, value) if value.isdecimal() else _float(name, value)
     return value if isinstance(value, int) and not isinstance(value, bool) else _float(name, value)
 
 

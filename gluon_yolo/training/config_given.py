@@ -69,6 +69,31 @@ def read_given(
     return plain, places
 
 
+def kept_settings(
+    path: str | os.PathLike[str], settings: Mapping[str, Any], kinds: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the settings in a run's ``args.json``, each with a value that it accepts.
+
+    Args:
+        path: of the file, for messages.
+        settings: in plain form, as they are in the file. Names that are no setting's, such as those of
+            another version, stay as they are.
+        kinds: the annotation of every setting.
+
+    Raises:
+        UserError: a value is of a wrong type, or its text cannot be parsed; names the file and the setting.
+    """
+    kept = dict(settings)
+    for name, value in settings.items():
+        if name in kinds or name in _OPPOSITE.values():
+            try:
+                kept.update(_one(name, value, kinds))
+                typed_settings({name: kept[name]})
+            except UserError as error:
+                raise UserError(f"{path}: {error}; the run cannot be used without it") from error
+    return kept
+
+
 def _one(key: str, value: Any, kinds: Mapping[str, str]) -> dict[str, Any]:
     """Return one setting in plain form, by its plain name."""
     name = key.lstrip("-").replace("-", "_")

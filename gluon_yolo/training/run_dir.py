@@ -12,8 +12,11 @@ from typing import Any
 from gluon_yolo import atomic_io, json_text
 from gluon_yolo.errors import UserError
 from gluon_yolo.file_names import BEST_WEIGHTS, check_text
+from gluon_yolo.training.config import KINDS
+from gluon_yolo.training.config_given import kept_settings
 from gluon_yolo.training.metrics_csv import MetricsCSV
 
+ARGS = "args.json"
 _ADVICE = "choose a folder that can be written"
 
 
@@ -72,7 +75,7 @@ class RunFolder:
         folder = cls(path)
         if not folder.path.is_dir():
             raise UserError(f"{path}: no such run{_neighbours(folder.path.parent)}")
-        missing = [name for name in ("args.json", "model.json") if not (folder.path / name).is_file()]
+        missing = [name for name in (ARGS, "model.json") if not (folder.path / name).is_file()]
         if missing:
             raise UserError(
                 f"{path}: not a run's folder: {' and '.join(missing)} missing{_neighbours(folder.path)}"
@@ -109,11 +112,15 @@ class RunFolder:
 
     def write_args(self, args: Mapping[str, Any]) -> None:
         """Write the settings of the run: plain values, fit for JSON."""
-        self._write("args.json", args)
+        self._write(ARGS, args)
 
     def args(self) -> dict[str, Any]:
-        """Return the settings of the run."""
-        return self._read("args.json")
+        """Return the settings of the run, in plain form.
+
+        Raises:
+            UserError: the file cannot be read, or a setting does not accept its value.
+        """
+        return kept_settings(self.path / ARGS, self._read(ARGS), KINDS)
 
     def write_model(self, model: Mapping[str, Any]) -> None:
         """Write the network's description (name, spec, input size): plain values, fit for JSON."""
@@ -168,6 +175,6 @@ def _number(name: str, network: str) -> int:
 
 def _neighbours(folder: Path) -> str:
     """Return text on the runs in a folder, the newest last; empty if there are none."""
-    runs = [path.parent for path in folder.glob("*/args.json")]
+    runs = [path.parent for path in folder.glob(f"*/{ARGS}")]
     names = [str(path) for path in sorted(runs, key=lambda path: path.stat().st_mtime)]
     return f"; there are: {', '.join(names[-8:])}" if names else ""

@@ -30,7 +30,7 @@ from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.recipe_auto import choose
 from gluon_yolo.training.recipes import AUTO
 from gluon_yolo.training.resumed import Data, open_resumed, opened
-from gluon_yolo.training.run_dir import RunFolder
+from gluon_yolo.training.run_dir import ARGS, RunFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,4 +125,8 @@ def plan_resumed(folder: RunFolder, args: Args, processes: Processes | None = No
     choice = choose_engine(args, processes.member)
     data, moved, doubts = open_resumed(folder, args)
     architecture = architecture_of(args["network"], args["dataset"], data[2], folder)
-    return Plan(args, choice, architecture, data, moved, doubts, resumed=folder, processes=processes)
+    kept, file = folder.args(), str(folder.path / ARGS)
+    places = {name: file for name, value in kept.items() if args.get(name) == value}
+    return Plan(
+        args, choice, architecture, data, moved, doubts, places=places, resumed=folder, processes=processes
+    )

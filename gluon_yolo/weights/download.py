@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from gluon_yolo import atomic_io
 from gluon_yolo._version import __version__
 from gluon_yolo.errors import UserError
+from gluon_yolo.system.scratch import owned, remove_left
 from gluon_yolo.weights import dead_hosts
 
 log = logging.getLogger("gluon_yolo")
@@ -92,7 +93,9 @@ def fetch(url: str, target: Path, expected: Checksum | None, ask_dead: bool = Fa
     log.info("fetching %s", url)
     with atomic_io.writing(target.parent, _ADVICE):
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f"{target.name}.", suffix=".part", dir=target.parent)
+        prefix = f"{target.name}."
+        remove_left(target.parent, prefix)
+        handle, name = tempfile.mkstemp(prefix=owned(prefix), suffix=".part", dir=target.parent)
         os.close(handle)
     part = Path(name)
     try:

@@ -133,7 +133,7 @@ MISSING = "--names FILE is missing: the names of the 2 classes of net/small.cfg,
         ("text", "net/small.weights: is no darknet weights file: it does not begin with a version"),
         (
             "not finite",
-            "small: gives numbers that are not finite: its weights are damaged, or of another network",
+            "net/small.weights: gives numbers that are not finite: its weights are damaged, or those of ",
         ),
         ("swapped", "net/small.weights net/small.cfg: first the .cfg, then the .weights"),
     ],

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gluon_yolo.cli import main
+from gluon_yolo.errors import UserError
 from gluon_yolo.inference.face_landmarks import FaceLandmarks
 from tests import caffe_network
 from tests.random_model import random_image
@@ -49,6 +50,21 @@ def test_a_model_that_export_and_demo_take(place, capsys):
     crops = np.stack([random_image(17, 17, seed) for seed in range(3)])
     given = FaceLandmarks.load("deployed").raw(crops)
     np.testing.assert_allclose(given, FaceLandmarks.load("models/small").raw(crops), atol=1e-6)
+
+
+def test_weights_whose_results_are_not_finite_are_named_by_their_folder(place, capsys):
+    from gluon_yolo.mxnet_compat import mx
+
+    assert imported(*FILES, *TASK, "--out", "m") == 0
+    file = str(place / "m" / "weights" / "best.params")
+    mx.nd.save(file, {name: array * 0 + 3e38 for name, array in mx.nd.load(file).items()})
+    capsys.readouterr()
+    assert main(["export", "m", "--out", "deployed"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: m: gives numbers that are not finite: its weights are damaged, or those")
+    assert not (place / "deployed").exists()
+    with pytest.raises(UserError, match="^m: the network's points are not finite numbers"):
+        FaceLandmarks.load("m").raw(random_image(17, 17)[None])
 
 
 def error_of(capsys, *words: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -99,6 +101,7 @@ def elsewhere(record, place):
             lambda record: record["input"].update(size_hw=[100, 100]),
             "no multiple of the largest stride",
         ),
+        ("large", lambda record: record["input"].update(size_hw=[64, 32 << 20]), "size_hw is above 8192"),
         *(
             (f"place{number}", lambda record, place=place: elsewhere(record, place), "is not one beside it")
             for number, place in enumerate(("../", "/", "sub/"))
@@ -181,6 +184,56 @@ def test_bad_images_do_not_stop_the_others(sample, models, image, tmp_path):
     assert len(errors) == len(expected)
     assert all(words in line for words, line in zip(expected, errors)), errors
     assert f"{image}: " in done.stderr
+
+
+def bomb_of(kind):
+    """Return a file of a few bytes whose header says 40000 x 30000 pixels."""
+    small = random_image(48, 64)
+    if kind == "png":
+        data = png(small)
+        head = b"IHDR" + struct.pack(">II", 40000, 30000) + data[24:29]
+        return data[:12] + head + struct.pack(">I", zlib.crc32(head)) + data[33:]
+    if kind == "jpg":
+        data = jpeg(small)
+        place = data.index(b"\xff\xc0") + 5
+        return data[:place] + struct.pack(">HH", 30000, 40000) + data[place + 4 :]
+    if kind == "bmp":
+        data = cv2.imencode(".bmp", small)[1].tobytes()
+        return data[:18] + struct.pack("<ii", 40000, -30000) + data[26:]
+    data = (
+        b"VP8X"
+        + struct.pack("<I", 10)
+        + bytes(4)
+        + (39999).to_bytes(3, "little")
+        + (29999).to_bytes(3, "little")
+    )
+    return b"RIFF" + struct.pack("<I", len(data) + 4) + b"WEBP" + data
+
+
+@pytest.mark.parametrize("kind", ("png", "jpg", "bmp", "webp"))
+def test_a_header_that_asks_for_gigabytes(sample, models, tmp_path, kind):
+    """40000 x 30000 pixels are 3.6 GB as RGB, which OpenCV would reserve."""
+    bomb = tmp_path / f"bomb.{kind}"
+    bomb.write_bytes(bomb_of(kind))
+    message = said(sample, 1, models.random(), bomb)
+    expected = "is of 40000 x 30000 pixels by its header, and pictures of at most 268435456 are decoded"
+    assert message.startswith(f"error: {bomb}: {expected}")
+
+
+def test_a_chunk_longer_than_its_png(sample, models, tmp_path):
+    """OpenCV reserves what the chunk's length says."""
+    data = png(random_image(48, 64), before=chunk(b"teXt", b"words"))
+    place = data.index(b"teXt") - 4
+    (tmp_path / "long.png").write_bytes(data[:place] + b"\x7f\xff\xff\xff" + data[place + 4 :])
+    assert "long.png: damaged, cut short" in said(sample, 1, models.random(), tmp_path / "long.png")
+
+
+def test_a_file_of_gigabytes(sample, models, tmp_path):
+    """It is not read at all; sparse, so that the disk has none of it."""
+    with (tmp_path / "endless.png").open("wb") as file:
+        file.truncate(5 << 30)
+    message = said(sample, 1, models.random(), tmp_path / "endless.png")
+    assert "endless.png: is larger than 2147483647 bytes" in message
 
 
 def test_images_of_kinds_that_are_not_read(sample, models, image, tmp_path):

@@ -7,12 +7,12 @@ import threading
 import pytest
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.exporters import folder_lock
 from gluon_yolo.exporters.folder_lock import locked_folder
 from gluon_yolo.exporters.staging import staged
 from gluon_yolo.inference.exported_format import ExportedFormat
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.system import folder_lock
 
 fcntl = pytest.importorskip("fcntl", reason="this system has no flock")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import math
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,69 @@ def test_the_best_threshold(tmp_path):
             UserError, match="toy.json: a field is missing or wrong .*; write the model again"
         ):
             ModelRecord.read(tmp_path / "toy.json")
+
+
+WRONG = (None, 0, -1, 2.5, 1e308, math.nan, math.inf, "x", "", [], {}, True, [1], {"a": 1}, 10**400, "../x")
+# The path of a value in a record, a damaged one, and what the error says of it.
+DAMAGED = (
+    (("max_detections",), 0, "max_detections 0: expected 1 or more"),
+    (("max_detections",), math.inf, "infinity"),
+    (("max_candidates",), -1, "max_candidates -1: expected 1 or more"),
+    (("input", "size_hw"), [96, 0], "size_hw 96x0: expected 1 to 8192 pixels a side"),
+    (("input", "size_hw"), [96, 10**6], "size_hw 96x1000000: expected 1 to 8192 pixels a side"),
+    (("input", "size_hw"), [96, 100], "size_hw 96x100: both sides must be multiples of 32"),
+    (("spec", "strides"), [8, 16, 10**12], "both sides must be multiples of 1000000000000"),
+    (("spec", "size_divisor"), "x", "invalid literal"),
+    (("spec", "size_divisor"), 0.5, "size_divisor: expected a whole number"),
+    (("spec", "xy_scales"), [1, 1, math.inf], "xy_scales: expected 3 numbers from 1 up"),
+    (("spec", "anchors", 0, 0, 0), math.inf, "anchors: expected at least one per level, all positive"),
+    (("spec", "anchors", 0, 0, 0), 10**400, "too large"),
+    (("precision",), "float3", "precision 'float3': expected one of float32, bfloat16, float16, int8"),
+    (("network",), 5, "network 5: expected a text"),
+    (("weights",), [1], r"weights \[1\]: expected a text"),
+    (("origin",), "cfg", "origin 'cfg': expected an object"),
+    (("graphs", "symbol", "nms"), 2.5, "no attribute"),
+    (("graphs", "symbol", "nms", "max_candidates"), math.nan, "nms "),
+    (("graphs", "symbol", "outputs"), [1], "outputs "),
+    (("graphs", "ncnn", "fixed"), [1, 0, 96], "fixed "),
+)
+
+
+def put(record, path, value):
+    """Return a record with another value at a path."""
+    place = record = json.loads(json.dumps(record))
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return record
+
+
+@pytest.mark.parametrize(("path", "value", "said"), DAMAGED, ids=[str(row[:2])[:50] for row in DAMAGED])
+def test_a_damaged_value_is_an_error_of_the_file(tmp_path, path, value, said):
+    file = tmp_path / "toy.json"
+    file.write_text(json.dumps(put(RECORD.to_dict(), path, value)))
+    with pytest.raises(UserError, match=f"toy.json: a field is missing or wrong .*{said}"):
+        ModelRecord.read(file)
+
+
+def test_no_value_is_a_stack_trace(tmp_path):
+    """Every value of the record, replaced by each of WRONG: it is read, or the error names the file."""
+
+    def paths(node, path=()):
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            yield (*path, key)
+            yield from paths(value, (*path, key)) if isinstance(value, (dict, list)) else ()
+
+    file = tmp_path / "toy.json"
+    refused, record = 0, json.loads(json.dumps(RECORD.to_dict()))
+    for path in paths(record):
+        for value in WRONG:
+            try:
+                ModelRecord.of(put(record, path, value), file)
+            except UserError as error:
+                assert str(error).startswith(f"{file}: "), (path, value)
+                refused += 1
+    assert refused > 500
 
 
 def test_a_run(tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.system import memory, run_note
+from gluon_yolo.system import memory, process, run_note
 from gluon_yolo.system.control_groups import read
 
 DYING = "import os, signal, sys; from pathlib import Path; from gluon_yolo.system import run_note\n" + (
@@ -99,7 +99,7 @@ def test_a_process_whose_name_is_cut_within_a_letter(tmp_path):
             child.stdout.readline()
             with pytest.raises(UnicodeDecodeError):
                 Path(f"/proc/{child.pid}/stat").read_text(encoding="utf-8")
-            (tmp_path / "running.json").write_text(json.dumps(run_note._process(child.pid)))
+            (tmp_path / "running.json").write_text(json.dumps(process.identity(child.pid)))
             assert run_note.going_on(tmp_path) == child.pid
             assert memory.resident() and "\ufffd" in read(Path(f"/proc/{child.pid}/status"))
         finally:
@@ -109,7 +109,7 @@ def test_a_process_whose_name_is_cut_within_a_letter(tmp_path):
 @pytest.fixture
 def without_proc(tmp_path, monkeypatch):
     """As macOS and Windows, which keep no files of their processes."""
-    monkeypatch.setattr(run_note, "_PROC", tmp_path / "proc")
+    monkeypatch.setattr(process, "_PROC", tmp_path / "proc")
 
 
 @pytest.mark.parametrize("error, there", [(None, True), (PermissionError, True), (ProcessLookupError, False)])
@@ -133,12 +133,12 @@ def test_where_no_file_tells_of_processes_a_signal_asks(without_proc, tmp_path, 
 @pytest.mark.parametrize("there", [True, False])
 def test_on_windows_no_signal_is_sent(without_proc, tmp_path, monkeypatch, there):
     monkeypatch.setattr(os, "kill", lambda *given: pytest.fail("a signal of 0 is Ctrl-C there"))
-    monkeypatch.setattr(run_note, "_windows_has", lambda number: there)
+    monkeypatch.setattr(process, "_windows_has", lambda number: there)
     with run_note.noted(tmp_path):
         note = tmp_path / "running.json"
         note.write_text(json.dumps({**json.loads(note.read_text()), "process": 4321}))
         with monkeypatch.context() as windows:
-            windows.setattr(run_note, "ON_WINDOWS", True)
+            windows.setattr(process, "ON_WINDOWS", True)
             assert run_note.going_on(tmp_path) == (4321 if there else None)
 
 
@@ -146,7 +146,7 @@ def test_of_two_trainings_that_begin_at_once_the_second_is_refused(tmp_path):
     """Both have looked before either had its note there; the later note replaced the earlier one."""
     child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
     note = tmp_path / "running.json"
-    note.write_text(json.dumps({**run_note._process(child.pid), "since": "now"}))
+    note.write_text(json.dumps({**process.identity(child.pid), "since": "now"}))
     try:
         with pytest.raises(
             UserError, match=rf"being trained at this moment \(process {child.pid}, begun now"

@@ -9,7 +9,7 @@ import sys
 import pytest
 from tqdm import tqdm
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.training.logging import start_log
 from gluon_yolo.training.run_dir import RunFolder
 
@@ -58,6 +58,44 @@ def test_a_broken_file_is_named(folder):
     (folder.path / "model.json").write_text("[]")
     with pytest.raises(UserError, match="model.json: expected a JSON object"):
         folder.model()
+
+
+# What a damaged args.json may hold for a setting, and what the error says behind the file's name.
+WRONG_SETTINGS = (
+    ("only", {}, "only {}: expected a text"),
+    ("data", ["a"], 'data ["a"]: expected a text'),
+    ("data", True, "data true: expected a text"),
+    ("classes", {}, "classes {}: expected a text"),
+    ("skip_bad", "yes", "skip_bad yes: expected true or false"),
+    ("no_random_shape", 0, "no_random_shape 0: expected true or false"),
+    ("epochs", "many", "epochs many: expected a whole number"),
+    ("epochs", 1.5, "epochs 1.5: expected a whole number"),
+    ("epochs", None, "epochs: needs a value"),
+    ("lr", "fast", "lr fast: expected a number"),
+    ("lr", 10**400, "lr 10000000000"),
+    ("warmup_epochs", "9" * 5000, "warmup_epochs 99999"),
+    ("lr_decay_epoch", "9" * 5000, "lr_decay_epoch '99999"),
+    ("seed", float("inf"), "seed Infinity: expected a whole number"),
+    ("data_shape", "big", "data_shape 'big': expected pixels"),
+    ("lr_decay_epoch", "a,b", "lr_decay_epoch 'a,b': expected epochs"),
+    ("lr_decay", "0.1,x", "lr_decay x: expected a number"),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"), WRONG_SETTINGS, ids=[said[:24] for _, _, said in WRONG_SETTINGS]
+)
+def test_a_setting_of_a_wrong_type_is_named_with_its_file(folder, name, value, said):
+    folder.write_args({"epochs": 3, name: value})
+    with pytest.raises(UserError) as raised:
+        folder.args()
+    assert str(raised.value).startswith(f"{folder.path / 'args.json'}: {said}")
+    assert not isinstance(raised.value, SettingError)  # which the command line would call a flag
+
+
+def test_settings_of_another_version_stay(folder):
+    folder.write_args({"epochs": 3, "of_tomorrow": [1]})
+    assert folder.args() == {"epochs": 3, "of_tomorrow": [1]}
 
 
 def test_an_unwritable_place_is_named(folder, tmp_path):

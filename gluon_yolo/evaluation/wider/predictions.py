@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePath
@@ -13,6 +14,12 @@ from gluon_yolo.evaluation.detection_store import DetectionStore
 from gluon_yolo.evaluation.wider.ground_truth import GroundTruth
 from gluon_yolo.evaluation.wider.metric import stem_of
 from gluon_yolo.file_names import is_plain
+from gluon_yolo.text import counted
+
+log = logging.getLogger("gluon_yolo")
+
+_NUMBERS = 5  # of a box's line
+_LONGEST = 1024  # letters of a line with a name
 
 
 def write_predictions(
@@ -23,6 +30,9 @@ def write_predictions(
 ) -> None:
     """Write ``EVENT/NAME.txt`` for each image: its name, the number of boxes, and a line for each of them.
 
+    Files of this form that are there for other images are of an earlier run: they are removed when all are
+    written, since who scores the folder would take them for this run's. Other files stay.
+
     Args:
         folder: to write to; it is made when missing.
         dataset: the images.
@@ -32,6 +42,7 @@ def write_predictions(
     Raises:
         NotWritten: a file cannot be written.
     """
+    written = set()
     for index in range(len(dataset)):
         stem = stem_of(dataset, index)
         event = PurePath(dataset.name(index)).parent.name
@@ -39,10 +50,38 @@ def write_predictions(
             event = ground_truth.events.get(stem, event)
         event = event if is_plain(event) else ""
         path = Path(folder) / event / f"{stem}.txt"
+        written.add(path)
         with writing(path, "name another place"):
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as part:
                 part.write_text("\n".join([stem, *_lines(detections[index])]) + "\n", encoding="utf-8")
+    with writing(Path(folder), "name another place"):
+        _remove_earlier(Path(folder), written)
+
+
+def _remove_earlier(folder: Path, written: set[Path]) -> None:
+    """Remove the predictions of an earlier run, and folders that are empty then."""
+    others = {*folder.glob("*.txt"), *folder.glob("*/*.txt")} - written
+    earlier = [path for path in sorted(others) if _is_prediction(path)]
+    for path in earlier:
+        path.unlink()
+        if path.parent != folder and not any(path.parent.iterdir()):
+            path.parent.rmdir()
+    if earlier:
+        log.info("%s: %s of an earlier run removed", folder, counted(len(earlier), "file"))
+
+
+def _is_prediction(path: Path) -> bool:
+    """Return whether a file has the form of :func:`write_predictions`."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    try:
+        with path.open(encoding="utf-8") as file:
+            name, count = file.readline(_LONGEST), file.readline(_LONGEST).strip()
+            boxes = [line for line in file if len(line.split()) == _NUMBERS]
+    except (OSError, UnicodeDecodeError):
+        return False
+    return name == f"{path.stem}\n" and count == str(len(boxes))
 
 
 def _lines(found: Detections) -> Iterator[str]:

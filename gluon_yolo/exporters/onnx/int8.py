@@ -9,9 +9,7 @@ DequantizeLinear (ONNX operator set 13), which ONNX Runtime and OpenVINO fuse wi
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +23,7 @@ from gluon_yolo.exporters.onnx.write import make_model, write_model
 from gluon_yolo.exporters.quantize.calibrate import Progress, Ranges, calibrate_ranges, seen_within
 from gluon_yolo.inference.runtimes.base import import_package, threads
 from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.system.scratch import temporary_folder
 
 _OPERATORS = ("Conv", *BETWEEN.values())
 _LOWEST = "lowest_float"
@@ -225,8 +224,8 @@ def _session(graph: InferenceGraph, spec: DetectionSpec, names: Sequence[str]) -
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads()
     options.log_severity_level = 3  # errors
-    with tempfile.TemporaryDirectory() as folder:  # of the model's bytes a session would keep a copy
-        path = Path(folder) / "calibration.onnx"
+    with temporary_folder() as folder:  # of the model's bytes a session would keep a copy
+        path = folder / "calibration.onnx"
         write_model(model, path)
         del model, infos
         return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from gluon_yolo.inference.runtimes.mxnet import MXNetRuntime
 from gluon_yolo.inference.runtimes.registry import Network
 from gluon_yolo.models.decode import Detect
 from gluon_yolo.mxnet_compat import mx
+from gluon_yolo.system.scratch import temporary_folder
 
 
 class Int8(abc.ABC):
@@ -150,9 +150,9 @@ class OnnxInt8(Int8):
         from gluon_yolo.inference.runtimes.onnxruntime import OnnxRuntime
 
         model = self._int8.quantize(self._decoded, self._request.graph, ranges, excluded)
-        with tempfile.TemporaryDirectory() as folder:
-            write_model(model, Path(folder) / "tried.onnx")
-            return OnnxRuntime(Path(folder) / "tried.onnx", self._request.net.spec, portable=True)
+        with temporary_folder() as folder:
+            write_model(model, folder / "tried.onnx")
+            return OnnxRuntime(folder / "tried.onnx", self._request.net.spec, portable=True)
 
     def write(self, ranges: Ranges, excluded: Sequence[str], folder: Path) -> ExportedFormat:
         """Write ``NAME.onnx``."""
@@ -214,9 +214,9 @@ class TfliteInt8(Int8):
         """Return the int8 network as a function from pixels to boxes and scores."""
         from gluon_yolo.inference.runtimes.tflite import TFLiteRuntime
 
-        with tempfile.TemporaryDirectory() as folder:
-            made = self.write(ranges, excluded, Path(folder))
-            return TFLiteRuntime(Path(folder) / made.files[0], self._request.net.spec, made.shape)
+        with temporary_folder() as folder:
+            made = self.write(ranges, excluded, folder)
+            return TFLiteRuntime(folder / made.files[0], self._request.net.spec, made.shape)
 
     def write(self, ranges: Ranges, excluded: Sequence[str], folder: Path) -> ExportedFormat:
         """Write ``NAME.tflite``, which ends at the decoded boxes: TFLite has no NMS by class."""

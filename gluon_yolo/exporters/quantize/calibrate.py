@@ -9,6 +9,7 @@ from typing import Callable, Union
 import numpy as np
 
 from gluon_yolo.errors import UserError
+from gluon_yolo.exporters.damaged_weights import DamagedWeights
 from gluon_yolo.mxnet_compat import mx
 
 BINS = 4095  # odd, as is a third of it: see Histogram
@@ -140,7 +141,7 @@ def calibrate_ranges(
     for number, (name, collector) in enumerate(seen.items(), start=1):
         ranges[name] = range_of(collector)
         if not np.isfinite(ranges[name]).all():
-            raise UserError(f"calibration: {name} is not finite: the network's weights are damaged")
+            raise DamagedWeights("calibration", f"{name} is not finite: the network's weights are damaged")
         if progress is not None and method == "entropy":
             progress("ranges", number, len(seen))
     return ranges

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from gluon_yolo.exporters.request import Request
 from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.inference.runtimes.mxnet import from_block, has_bfloat16
 from gluon_yolo.system import memory
+from gluon_yolo.system.scratch import temporary_folder
 
 FORMATS = ("symbol", "onnx")  # of int8, where none is named
 PRECISIONS = ("int8", "bfloat16")
@@ -74,8 +74,8 @@ def quantize_network(
 
     kinds = formats if "int8" in precisions else ["symbol"]
     missed: list[SettingText] = []
-    with tempfile.TemporaryDirectory() as floats:
-        forms: list[Form] = compare.in_float(request, kinds, accuracy_drop, Path(floats), say)
+    with temporary_folder() as floats:
+        forms: list[Form] = compare.in_float(request, kinds, accuracy_drop, floats, say)
         if "int8" in precisions:
             shown = range(len(images.calibration))
             pixels = read(images.calibration, shown, request.size_hw, Preprocess(request.fit))

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gluon_yolo.atomic_io import replacing
+from gluon_yolo.system import folder_lock
 from gluon_yolo.system.cpu import physical_cores
-from gluon_yolo.system.waiting_lock import locked
 
 log = logging.getLogger("gluon_yolo")
 
@@ -87,7 +87,7 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
     Args:
         folder: of the results; made when absent.
     """
-    with _measuring, locked(folder):
+    with _measuring, folder_lock.one_at_a_time(folder):
         yield
 
 

@@ -7,19 +7,17 @@ import dataclasses
 import logging
 import multiprocessing
 import os
-import shutil
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Callable
 
 from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.progress.heartbeat import HEARTBEAT
 from gluon_yolo.system.cpu import physical_cores
 from gluon_yolo.system.interpreter import SAFE_PATH
+from gluon_yolo.system.scratch import temporary_folder
 from gluon_yolo.text import counted
 from gluon_yolo.torch_compat import (
     RendezvousConnectionError,
@@ -42,7 +40,6 @@ _ALIVE_S, _ALIVE_TIMES = 2, 5  # a host that has not called for so many times so
 _ANY_RUN = "gluon_yolo"  # the name of a run without one, where several hosts meet
 _NAME_S = 5.0  # seconds between two looks for the address of a host
 _LAUNCHERS = ("torch.distributed.elastic", "torch.multiprocessing")
-_FOLDERS = "gluon_yolo-"  # what the names of the agents' folders begin with, before the process id
 
 log = logging.getLogger("gluon_yolo")
 
@@ -110,9 +107,7 @@ def launch(
     if start.meet is not None:
         _wait_for_name(start.meet, start.silence_s)
     run_id = start.run_id or (_ANY_RUN if start.meet else uuid.uuid4().hex)
-    _remove_folders_of_the_killed()
-    prefix = f"{_FOLDERS}{os.getpid()}-"
-    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder:
+    with temporary_folder() as folder:
         with _quiet(), HEARTBEAT.resting(), environment(_variables(start)):
             spec = WorkerSpec(
                 role="gluon_yolo",
@@ -123,9 +118,7 @@ def launch(
                 max_restarts=start.restarts,
                 monitor_interval=0.1,
             )
-            agent = Agent(
-                spec, Path(folder), f"gluon_yolo/{run_id}", start.place, start.silence_s, start.meeting_s
-            )
+            agent = Agent(spec, folder, f"gluon_yolo/{run_id}", start.place, start.silence_s, start.meeting_s)
             with agent.signals.handled():
                 return _result(agent, start)
 
@@ -216,14 +209,6 @@ def _wait_for_name(meet: Meet, seconds: float) -> None:
                 raise
         log.info("%s has no address here yet; it is waited for, at most %.0f s", meet.host, seconds)
         time.sleep(min(_NAME_S, seconds))
-
-
-def _remove_folders_of_the_killed() -> None:
-    """Remove what agents left in the folder of temporary files that were killed before they could."""
-    for path in Path(tempfile.gettempdir()).glob(f"{_FOLDERS}*-*"):
-        pid = path.name[len(_FOLDERS) :].partition("-")[0]
-        if pid.isdecimal() and sys.platform == "linux" and not Path(f"/proc/{pid}").exists():
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _variables(start: Launch) -> dict[str, str]:

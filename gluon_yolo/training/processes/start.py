@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import pickle
@@ -20,6 +19,7 @@ from gluon_yolo.training.config import PLAIN_DEFAULTS
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.processes.hosts import Hosts, Meet
 from gluon_yolo.training.processes.member import Member
+from gluon_yolo.training.run_dir import ARGS, RunFolder
 
 _preparations: list[Callable[[], None]] = []
 
@@ -101,9 +101,9 @@ def run_called(run_id: str | None, save_prefix: str) -> Path | None:
     if run_id is None:
         return None
     root = Path(os.path.split(save_prefix)[0] or ".")
-    for path in sorted(root.glob("*/args.json")):
-        with contextlib.suppress(OSError, ValueError):
-            if json.loads(path.read_text(encoding="utf-8")).get("run_id") == run_id:
+    for path in sorted(root.glob(f"*/{ARGS}")):
+        with contextlib.suppress(UserError):  # of another run, perhaps
+            if RunFolder(path.parent).args().get("run_id") == run_id:
                 return path.parent
     return None
 

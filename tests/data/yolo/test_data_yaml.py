@@ -59,6 +59,9 @@ def test_names_stay_as_written(write):
         ("val: a\nvalid: b", "valid names the validation data a second time"),
         ("train: a\npath: [b]", "path: expected a folder, got ['b']"),
         ("train: a\nnc: two", "nc: expected the number of classes, got 'two'"),
+        pytest.param(  # int() takes 4300 digits
+            f"train: a\nnc: {'9' * 5000}", "nc: expected the number of classes, got '99999", id="long nc"
+        ),
         ("train: a\nnames: cat", "names: expected a list of names, or names by class id, got 'cat'"),
         ("train: a\nnames: {0: cat, 2: dog}", "names: expected the class ids 0 to 1, got 0, 2"),
         ("train: a\nnames: {a: cat}", "names: expected the class ids 0 to 0, got a"),

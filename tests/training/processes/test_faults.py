@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from pathlib import Path
@@ -113,19 +112,6 @@ def test_a_host_that_comes_later_joins(tmp_path: Path) -> None:
         )
     assert "another host joins; all processes start again from the last checkpoint" in first.text
     assert first.result["begun"] >= 5 and first.result["sums"][-1] == 1499.5
-
-
-def test_what_a_killed_agent_leaves_is_removed_by_the_next_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from gluon_yolo.training.processes import launch
-
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    names = ["gluon_yolo-4194399-abc", f"gluon_yolo-{os.getpid()}-abc", "gluon_yolo-other", "gluon_yolo-x-y"]
-    for name in names:  # the first one is of a process id that Linux never gives
-        (tmp_path / name).mkdir()
-    launch._remove_folders_of_the_killed()
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
 
 
 def test_without_the_place_to_meet_the_others_end_with_the_cause(tmp_path: Path) -> None:
