@@ -63,14 +63,13 @@ def load(
     kind = registry.kind_for(name, record)
     if kind is not None and registry.known(name).crashes:
         files = record.exported(kind, folder).files
-        note = cache_folder() / "opened" / _key(name, record, folder, files)
+        note = cache_folder() / "opened" / _key(name, record, folder, files, gpu)
         if not note.exists():
             changed = _changed(record, folder, files)
-            if changed != []:
-                _try(name, record, folder, kind, changed, size_hw or record.size_hw, gpu)
-            with contextlib.suppress(OSError):  # the next time looks again
-                note.parent.mkdir(parents=True, exist_ok=True)
-                note.touch()
+            if changed == [] or _try(name, record, folder, kind, changed, size_hw or record.size_hw, gpu):
+                with contextlib.suppress(OSError):  # the next time looks again
+                    note.parent.mkdir(parents=True, exist_ok=True)
+                    note.touch()
     return registry.load(name, record, folder, gpu)
 
 
@@ -82,19 +81,19 @@ def _changed(record: ModelRecord, folder: Path, files: Sequence[str]) -> list[st
     return changed if changed or all(file in record.files for file in files) else None
 
 
-def _key(name: str, record: ModelRecord, folder: Path, files: Sequence[str]) -> str:
+def _key(name: str, record: ModelRecord, folder: Path, files: Sequence[str], gpu: int | None) -> str:
     """Return a digest of what the result depends on: the files as the disk has them, record and runtime."""
-    about = []
-    for file in files:
-        path, digest = (folder / file).resolve(), record.files.get(file)
+    states = []
+    for path in ((folder / file).resolve() for file in files):
         found = path.stat()
-        state = [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
-        about.append([str(path), state, digest and digest.sha256])
+        states.append([str(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino])
     try:
         version = importlib.metadata.version(RUNTIMES[name].package)
     except importlib.metadata.PackageNotFoundError:
         version = ""  # it has another name in pip
-    return hashlib.sha256(json.dumps([name, version, about]).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps([name, version, gpu, states, record.to_dict()]).encode()).hexdigest()[
+        :32
+    ]
 
 
 def _try(
@@ -105,8 +104,8 @@ def _try(
     changed: Sequence[str] | None,
     size_hw: tuple[int, int],
     gpu: int | None,
-) -> None:
-    """Open and run a model in another process; where none can be started, do nothing.
+) -> bool:
+    """Open and run a model in another process; return False where none can be started.
 
     Raises:
         UserError: the process ended, or could not open or run the model.
@@ -121,13 +120,13 @@ def _try(
     words = (name, str(folder), *map(str, size_hw), str(seconds), *([] if gpu is None else [str(gpu)]))
     output, status = _run(words, record)
     if output is None:
-        return
+        return False
     last = next((line for line in reversed(output) if line.startswith(ENDED)), None)
     ended = None if last is None else json.loads(last[len(ENDED) :])
     if ended == {}:
         if changed:
             log.info("%s: %s; %s opens and runs it, so it is taken", file, differs, name)
-        return
+        return True
     if ended is not None and ended["kind"] in _ERRORS:
         said, known = ended["said"], _ERRORS[ended["kind"]]
         named = said if known is not UserError or str(folder) in said else f"{file}: {said}"

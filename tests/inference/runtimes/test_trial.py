@@ -136,7 +136,7 @@ def test_a_record_without_digests_costs_one_trial(folder, started, caplog):
 
 
 @pytest.mark.parametrize("where", ["frozen", "in another program", "no more processes", "no package there"])
-def test_where_no_process_can_be_started_the_file_is_opened(where, folder, monkeypatch):
+def test_where_no_process_can_be_started_the_file_is_opened(where, folder, tmp_path, monkeypatch):
     if where == "frozen":
         monkeypatch.setattr(sys, "frozen", True, raising=False)
     elif where == "in another program":
@@ -146,6 +146,7 @@ def test_where_no_process_can_be_started_the_file_is_opened(where, folder, monke
     else:
         monkeypatch.setattr(interpreter, "module", lambda *words: answering("raise SystemExit(1)"))
     assert np.isfinite(load(folder, "mnn")(PIXELS)[1]).all()
+    assert not (tmp_path / "cache" / "opened").exists()  # one that can start processes tries it
 
 
 def raising(error):
