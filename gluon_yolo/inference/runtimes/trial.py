@@ -33,7 +33,7 @@ log = logging.getLogger("gluon_yolo")
 PATIENCE = 600.0  # seconds; a busy machine may need minutes
 CPU_SECONDS = 60  # of the processor, at most, and one more for each megabyte of the files
 BEGUN, ENDED = "trial: begun", "trial: ended "  # prefixes of lines: some runtimes print lines of their own
-NOT_FINITE = "gives numbers that are not finite"
+NOT_FINITE = "gives numbers that are not finite: its weights are damaged; export the model again"
 _ERRORS = {kind.__name__: kind for kind in (UserError, SettingError, MissingDependency)}
 
 
@@ -111,7 +111,9 @@ def _try(
         UserError: the process ended, or could not open or run the model.
     """
     files = record.formats[kind].files
-    file = folder / (changed or files)[0]
+    file = str(folder / (changed or files)[0])
+    if not changed and len(files) > 1:
+        file += f" (or {' or '.join(files[1:])} beside it)"  # which of them, nothing tells
     differs = (
         f"it is not as the export wrote it ({record.name}.json has its size and SHA-256)" if changed else ""
     )

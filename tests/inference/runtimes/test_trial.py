@@ -198,6 +198,17 @@ def test_a_trial_without_end(folder, monkeypatch):
         load(folder, "mnn")
 
 
+def test_without_digests_each_file_is_named(folder, monkeypatch):
+    text = f"import os\nprint({trial.BEGUN!r}, flush=True)\nos._exit(1)"
+    monkeypatch.setattr(interpreter, "module", lambda *words: answering(text))
+    with pytest.raises(UserError) as caught:
+        load(folder, "ncnn")
+    assert str(caught.value) == (
+        f"{folder / 'tiny.param'} (or tiny.bin beside it): cannot be read and run by ncnn (its own reader "
+        "crashed: it ended the process with 1); export the model again with --format ncnn"
+    )
+
+
 def test_a_file_that_fails_is_tried_anew(folder, monkeypatch):
     """Nothing of it is remembered: it may be written again within the clock's step."""
     text = f"import os\nprint({trial.BEGUN!r}, flush=True)\nos._exit(1)"
