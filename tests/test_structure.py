@@ -67,7 +67,7 @@ NUMPY_ONLY = (
         )
     ),
 )
-MXNET_TOO = ("inference.runtimes.mxnet", "inference.runtimes.torch")
+MXNET_TOO = tuple(f"inference.runtimes.{name}" for name in ("mxnet", "torch", "exported_symbol"))
 
 
 def module_name(path: Path) -> str:

@@ -265,6 +265,7 @@ KINDS = (
     Kind("exported .params", _exported, ["tiny-0000.params"], _demo("mxnet")),
     Kind("NAME.json", _exported, ["tiny.json"], _demo("onnxruntime")),
     Kind("ONNX", _exported, ["tiny.onnx"], _demo("onnxruntime")),
+    Kind("ONNX in OpenVINO", _exported, ["tiny.onnx"], _demo("openvino")),
     Kind("ncnn .param", _exported, ["tiny.param"], _demo("ncnn")),
     Kind("ncnn .bin", _exported, ["tiny.bin"], _demo("ncnn")),
     Kind("MNN", _exported, ["tiny.mnn"], _demo("mnn")),
@@ -272,6 +273,8 @@ KINDS = (
         Kind(name, _exporter(format_), [f"tiny{ending}"], _demo(runtime))
         for name, format_, ending, runtime in (
             ("TFLite", "tflite", ".tflite", "tflite"),
+            ("OpenVINO .xml", "openvino", "-openvino.xml", "openvino"),
+            ("OpenVINO .bin", "openvino", "-openvino.bin", "openvino"),
             ("prototxt", "caffe", ".prototxt", "opencv"),
             ("caffemodel", "caffe", ".caffemodel", "opencv"),
         )

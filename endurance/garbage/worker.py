@@ -88,6 +88,7 @@ class Worker:
         self._ran, self._resident = 0, 0.0
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
         environment["MPLCONFIGDIR"] = str(self._cache / "matplotlib")
+        environment["GLUON_YOLO_CACHE"] = str(self._cache / "gluon_yolo")
 
         def limit() -> None:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -20,7 +20,8 @@ from gluon_yolo.exporters.mxnet.write import TOLERANCE
 from gluon_yolo.file_names import BEST_WEIGHTS
 from gluon_yolo.inference.model_files import weights_of
 from gluon_yolo.inference.model_record import RUN_RECORD, ModelRecord
-from gluon_yolo.inference.runtimes.mxnet import from_record, read_parameters
+from gluon_yolo.inference.runtimes.exported_symbol import read_parameters
+from gluon_yolo.inference.runtimes.mxnet import from_record
 from gluon_yolo.landmarks import TASK as LANDMARKS
 from gluon_yolo.landmarks import LandmarkSpec
 from gluon_yolo.models.build import find_architecture

@@ -12,6 +12,7 @@ from gluon_yolo.atomic_io import writing
 from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.exporters.folder_lock import ADVICE, locked_folder
 from gluon_yolo.inference.exported_format import ENDINGS, ExportedFormat
+from gluon_yolo.inference.file_digest import FileDigest
 from gluon_yolo.inference.model_record import RUN_RECORD, ModelRecord
 from gluon_yolo.system.scratch import scratch_folder
 
@@ -62,14 +63,17 @@ def staged(
     if recorded:
         names.append(f"{record.name}.json")
     with writing(folder, ADVICE), locked_folder(folder):
-        kept, others, reason = _earlier(folder, record, recorded)
+        kept, digests, others, reason = _earlier(folder, record, recorded)
         removed = [name for name in others if recorded and name not in names]
         with scratch_folder(folder, "export") as aside:
             formats = dict(kept)
             yield StagedFiles(aside, formats, tuple(kept), tuple(removed), reason)
             if recorded:
                 in_order = {kind: formats[kind] for kind in ENDINGS if kind in formats}
-                dataclasses.replace(record, formats=in_order).write(aside / names[-1])
+                digests.update(
+                    (file, FileDigest.of(aside / file)) for kind in recorded for file in files[kind]
+                )
+                dataclasses.replace(record, formats=in_order, files=digests).write(aside / names[-1])
             before = aside / "before"
             before.mkdir()
             _move(aside, folder, names, removed, before)
@@ -77,7 +81,7 @@ def staged(
 
 def _earlier(
     folder: Path, record: ModelRecord, kinds: Sequence[str]
-) -> tuple[dict[str, ExportedFormat], tuple[str, ...], str]:
+) -> tuple[dict[str, ExportedFormat], dict[str, FileDigest], tuple[str, ...], str]:
     """Return what happens to the files in a folder when a model is written there.
 
     Args:
@@ -86,7 +90,8 @@ def _earlier(
         kinds: formats that will be written.
 
     Returns:
-        The formats of the same model that stay; the files of another model; why it is another.
+        The formats of the same model that stay, and what the record knows of their files; the files of
+        another model; why it is another.
 
     Raises:
         UserError: the folder is that of a run, or its record cannot be read.
@@ -96,17 +101,19 @@ def _earlier(
         if there.exists() and _read(there).is_run:
             raise SettingError(f"{folder}: is the folder of a run or of an imported model; {ADVICE}")
     if not path.exists():
-        return {}, (), ""
+        return {}, {}, (), ""
     old = _read(path)
     reasons = [words for field, words in _SAME.items() if getattr(old, field) != getattr(record, field)]
     if reasons:
-        return {}, tuple(file for exported in old.formats.values() for file in exported.files), reasons[0]
+        others = tuple(file for exported in old.formats.values() for file in exported.files)
+        return {}, {}, others, reasons[0]
     whole = {
         kind: exported
         for kind, exported in old.formats.items()
         if kind not in kinds and all((folder / file).is_file() for file in exported.files)
     }
-    return whole, (), ""
+    staying = [file for exported in whole.values() for file in exported.files]
+    return whole, {file: old.files[file] for file in staying if file in old.files}, (), ""
 
 
 def _read(path: Path) -> ModelRecord:

@@ -12,7 +12,7 @@ from gluon_yolo.errors import UserError, check_within
 from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.open_model import AUTO
 from gluon_yolo.inference.preprocess import Image, PathLike, load_image
-from gluon_yolo.inference.runtimes import autotune, registry
+from gluon_yolo.inference.runtimes import autotune, registry, trial
 from gluon_yolo.inference.runtimes.registry import Network
 from gluon_yolo.landmarks import TASK, LandmarkSpec
 
@@ -80,7 +80,7 @@ class FaceLandmarks:
         elif runtime == AUTO:
             runtime, network = autotune.choose(record, file, record.size_hw, gpu, remeasure)
         else:
-            network = registry.load(runtime, record, file.parent, gpu)
+            network = trial.load(runtime, record, file.parent, gpu=gpu)
         return cls(network, record.spec, batch_size, runtime, str(path))
 
     @staticmethod

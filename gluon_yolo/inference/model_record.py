@@ -14,8 +14,10 @@ from gluon_yolo import json_text
 from gluon_yolo._version import __version__
 from gluon_yolo.errors import UserError
 from gluon_yolo.file_names import is_plain
+from gluon_yolo.inference import file_digest
 from gluon_yolo.inference.advice import export_command
 from gluon_yolo.inference.exported_format import ExportedFormat, read_formats, read_threshold
+from gluon_yolo.inference.file_digest import FileDigest
 from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.inference.record_fields import check_texts, limit_of
 from gluon_yolo.input_size import LONGEST
@@ -61,6 +63,7 @@ class ModelRecord:
         best_threshold: the score threshold with the best F1 in the best weights' validation; None: unknown.
         max_candidates: default for the pairs that enter NMS; None takes
             :func:`gluon_yolo.nms.candidates_for` the detections.
+        files: size and SHA-256 of the exported files, by name; without those that an older package wrote.
     """
 
     name: str
@@ -76,6 +79,7 @@ class ModelRecord:
     max_detections: int = USUAL_DETECTIONS
     best_threshold: float | None = None
     max_candidates: int | None = None
+    files: Mapping[str, FileDigest] = dataclasses.field(default_factory=dict)
 
     @property
     def task(self) -> str:
@@ -144,6 +148,7 @@ class ModelRecord:
             "precision": self.precision,
             "weights": self.weights,
             "graphs": {kind: exported.to_dict() for kind, exported in self.formats.items()},
+            **({"files": file_digest.to_dict(self.files)} if self.files else {}),
             "origin": self.origin,
             "package": self.package,
         }
@@ -211,6 +216,7 @@ class ModelRecord:
                 max_detections=limit_of(record, "max_detections", USUAL_DETECTIONS),
                 best_threshold=read_threshold(record.get("best_threshold")),
                 max_candidates=None if candidates is None else limit_of(record, "max_candidates"),
+                files=file_digest.from_dict(record.get("files", {})),
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UserError(

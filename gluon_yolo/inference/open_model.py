@@ -12,7 +12,7 @@ from gluon_yolo.inference.model_files import weights_of
 from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.model_record import DETECTION, ModelRecord
 from gluon_yolo.inference.preprocess import Preprocess
-from gluon_yolo.inference.runtimes import autotune, registry
+from gluon_yolo.inference.runtimes import autotune, registry, trial
 from gluon_yolo.inference.runtimes.base import check_size
 from gluon_yolo.inference.runtimes.registry import Network
 
@@ -117,4 +117,4 @@ def _network(
     if runtime == AUTO:
         return autotune.choose(record, file, size_hw, gpu, remeasure)
     registry.check_fixed(runtime, record, size_hw)
-    return runtime, registry.load(runtime, record, file.parent, gpu)
+    return runtime, trial.load(runtime, record, file.parent, size_hw, gpu)

@@ -10,10 +10,24 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 # The working folder is "" in the path of `python -c`; the rest of the path is as it is in this process.
 _ELSEWHERE = "import sys; sys.path[:] = [place for place in sys.path if place]"
 SAFE_PATH = "PYTHONSAFEPATH"  # the same for the processes that multiprocessing starts, from Python 3.11 on
+
+
+def available() -> bool:
+    """Return whether this Python can be started once more: not one within a frozen or another program."""
+    name = Path(sys.executable or "").name.lower()  # of a program with Python in it, the program
+    return not getattr(sys, "frozen", False) and name.startswith(("python", "pypy"))
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a process that imports this package from where this process has it."""
+    place = str(Path(__file__).resolve().parents[2])
+    paths = os.pathsep.join([place, *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, "PYTHONPATH": paths}
 
 
 def code(text: str, *words: str) -> list[str]:

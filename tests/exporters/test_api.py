@@ -99,6 +99,8 @@ def test_all_at_once(dark, tmp_path):
         "tflite": "decoded",
         "caffe": "raw",
     }
+    assert set(record.files) == {file for kind in RECORDED for file in FILES[kind]}
+    assert all(digest.agrees(done.folder / file) for file, digest in record.files.items())
     assert record.precision == "float32" and record.weights == digest(dark) and len(record.weights) == 64
 
 
@@ -236,13 +238,19 @@ def test_a_second_export_adds_its_format(dark, tmp_path):
     need("ncnn")
     export(dark, tmp_path, ["symbol"], "toy", (32, 64))
     before = (tmp_path / "toy-symbol.json").read_bytes()
+    with (tmp_path / "toy-0000.params").open("ab") as file:
+        file.write(b"changed")
     done = export(dark, tmp_path, ["ncnn"], "toy", (32, 64))
     assert done.kept == ("symbol",) and not done.removed
     record = ModelRecord.read(done.record)
     assert list(record.formats) == ["symbol", "ncnn"]
     assert (tmp_path / "toy-symbol.json").read_bytes() == before
+    agree = {file: digest.agrees(tmp_path / file) for file, digest in record.files.items()}
+    # What was changed since its export is not taken for what was written.
+    assert agree == {"toy-symbol.json": True, "toy-0000.params": False, "toy.param": True, "toy.bin": True}
     again = export(dark, tmp_path, ["symbol"], "toy", (32, 64), "raw")
     assert again.kept == ("ncnn",) and ModelRecord.read(done.record).formats["symbol"].cut == "raw"
+    assert all(digest.agrees(tmp_path / file) for file, digest in ModelRecord.read(done.record).files.items())
 
 
 @pytest.mark.parametrize(
@@ -264,14 +272,16 @@ def test_another_model_takes_its_place(dark, tmp_path, change, reason):
     done = export(other, tmp_path, ["ncnn"], "toy", **options)
     assert done.reason == reason and set(done.removed) == set(FILES["symbol"]) and not done.kept
     assert names(tmp_path) == ["other.txt", "toy.bin", "toy.json", "toy.param"]
-    assert list(ModelRecord.read(done.record).formats) == ["ncnn"]
+    record = ModelRecord.read(done.record)
+    assert list(record.formats) == ["ncnn"] and set(record.files) == set(FILES["ncnn"])
 
 
 def test_a_format_whose_file_was_lost_is_not_kept(dark, tmp_path):
     need("ncnn")
     export(dark, tmp_path, ["symbol"], "toy", (32, 64))
     (tmp_path / "toy-0000.params").unlink()
-    assert export(dark, tmp_path, ["ncnn"], "toy", (32, 64)).kept == ()
+    done = export(dark, tmp_path, ["ncnn"], "toy", (32, 64))
+    assert done.kept == () and set(ModelRecord.read(done.record).files) == set(FILES["ncnn"])
 
 
 def test_darknets_files_need_no_record(dark, tmp_path):

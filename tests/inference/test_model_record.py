@@ -12,6 +12,7 @@ import pytest
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.exported_format import ExportedFormat
+from gluon_yolo.inference.file_digest import FileDigest
 from gluon_yolo.inference.model_files import find_model_record, weights_file, weights_of
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.spec import DetectionSpec
@@ -58,6 +59,21 @@ def test_written_and_read(tmp_path):
         "decoded": [],
         "nms": None,
     }
+
+
+def test_digests_of_the_files(tmp_path):
+    (tmp_path / "toy.bin").write_bytes(b"abc")
+    # SHA-256 of "abc": FIPS 180-2, appendix B.1
+    sum_of_abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    record = dataclasses.replace(RECORD, files={"toy.bin": FileDigest.of(tmp_path / "toy.bin")})
+    assert record.to_dict()["files"] == {"toy.bin": {"bytes": 3, "sha256": sum_of_abc}}
+    record.write(tmp_path / "toy.json")
+    (found,) = ModelRecord.read(tmp_path / "toy.json").files.values()
+    assert found.agrees(tmp_path / "toy.bin")
+    for other in (b"abd", b"ab"):
+        (tmp_path / "toy.bin").write_bytes(other)
+        assert not found.agrees(tmp_path / "toy.bin")
+    assert "files" not in RECORD.to_dict()  # as an older package writes it
 
 
 def test_a_record_of_before_says_nothing_of_detections(tmp_path):
@@ -250,6 +266,8 @@ def test_a_part_that_is_missing(tmp_path):
         ),
         ({"graphs": ["onnx"]}, "missing or wrong"),
         ({"spec": {}}, "missing or wrong"),
+        ({"files": ["toy.onnx"]}, "missing or wrong"),
+        ({"files": {"toy.onnx": {"bytes": 3}}}, "missing or wrong .'sha256'"),
     ],
 )
 def test_damaged(tmp_path, change, message):

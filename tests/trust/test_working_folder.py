@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from gluon_yolo.inference.model_record import ModelRecord
+from gluon_yolo.inference.runtimes import trial
 from gluon_yolo.inference.runtimes.autotune_timer import CallTimer
 from gluon_yolo.inference.runtimes.registry import RUNTIMES
 from gluon_yolo.system import interpreter
@@ -59,6 +61,14 @@ def test_the_fastest_runtime_is_found(strange: tuple[Path, Path]) -> None:
     finally:
         timer.close()
     assert not strange[1].exists()
+
+
+def test_a_changed_file_is_tried(strange: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record of this model has no digests: it is opened in another process first."""
+    pytest.importorskip("ncnn")
+    monkeypatch.setenv("GLUON_YOLO_CACHE", str(strange[1].parent / "cache"))
+    trial.load("ncnn", ModelRecord.read(strange[0] / "tiny.json"), strange[0])
+    assert list((strange[1].parent / "cache" / "opened").iterdir()) and not strange[1].exists()
 
 
 def test_doctor_looks_at_the_runtimes(strange: tuple[Path, Path]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Callable
 from gluon_yolo.errors import MissingDependency, SettingText, UserError, message_of
 from gluon_yolo.exporters.source_model import SourceModel
 from gluon_yolo.inference.model_record import ModelRecord
-from gluon_yolo.inference.runtimes import registry
+from gluon_yolo.inference.runtimes import trial
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
 
 Say = Callable[[Any], None]
@@ -45,7 +45,7 @@ class Form:
         Raises:
             UserError: a file is missing or damaged.
         """
-        return registry.load(self.runtime, self.record, self.path.parent)
+        return trial.load(self.runtime, self.record, self.path.parent)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.record.precision} in {self.runtime}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon_yolo.inference.runtimes.mxnet import BFLOAT16
+from gluon_yolo.inference.runtimes.exported_symbol import BFLOAT16
 from gluon_yolo.mxnet_compat import mx
 
 _FLOAT = ("Concat",)  # otherwise mxnet concatenates maps of different types, and fails

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gluon_yolo.errors import SettingText, UserError, message_of
 from gluon_yolo.inference.model_record import ModelRecord
-from gluon_yolo.inference.runtimes import autotune_cache, registry
+from gluon_yolo.inference.runtimes import autotune_cache, registry, trial
 from gluon_yolo.inference.runtimes.autotune_cache import Choice
 from gluon_yolo.inference.runtimes.autotune_race import Time, race
 from gluon_yolo.inference.runtimes.autotune_timer import CallTimer
@@ -57,12 +57,12 @@ def choose(
     """
     names, folder = registry.candidates(record, size_hw, gpu), path.parent
     if len(names) == 1:
-        return names[0], registry.load(names[0], record, folder, gpu)
+        return names[0], trial.load(names[0], record, folder, size_hw, gpu)
     file = cache_folder() / "fastest" / f"{_key(record, folder, size_hw, gpu, names)}.json"
-    if not remeasure and (loaded := _known(file, names, record, folder, gpu)):
+    if not remeasure and (loaded := _known(file, names, record, folder, size_hw, gpu)):
         return loaded
     with autotune_cache.one_at_a_time(file.parent):
-        if not remeasure and (loaded := _known(file, names, record, folder, gpu)):
+        if not remeasure and (loaded := _known(file, names, record, folder, size_hw, gpu)):
             return loaded  # another one has measured in the meantime
         known = autotune_cache.read(file)
         why = known.stale(autotune_cache.now()) if known else ""
@@ -71,7 +71,7 @@ def choose(
         times = _measured(names, path, size_hw, gpu)
         for best in times:
             try:
-                network = registry.load(best, record, folder, gpu)
+                network = registry.load(best, record, folder, gpu)  # it has run in its own process
             except Exception as error:
                 _pass_over(best, error)
                 continue
@@ -82,7 +82,12 @@ def choose(
 
 
 def _known(
-    file: Path, names: list[str], record: ModelRecord, folder: Path, gpu: int | None
+    file: Path,
+    names: list[str],
+    record: ModelRecord,
+    folder: Path,
+    size_hw: tuple[int, int],
+    gpu: int | None,
 ) -> tuple[str, Network] | None:
     """Load a model in the runtime of a cached result; None without a valid one, or where that fails.
 
@@ -92,7 +97,7 @@ def _known(
     if known is None or known.runtime not in names or known.stale(autotune_cache.now()):
         return None
     try:
-        return known.runtime, registry.load(known.runtime, record, folder, gpu)
+        return known.runtime, trial.load(known.runtime, record, folder, size_hw, gpu)
     except Exception as error:
         _pass_over(known.runtime, error)
         names.remove(known.runtime)

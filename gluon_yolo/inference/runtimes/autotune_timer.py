@@ -8,7 +8,6 @@ so that several candidates can take turns, and ends with its parent.
 from __future__ import annotations
 
 import json
-import os
 import queue
 import subprocess
 import sys
@@ -50,8 +49,6 @@ class CallTimer:
     """
 
     def __init__(self, runtime: str, file: Path, size_hw: tuple[int, int], gpu: int | None = None) -> None:
-        place = str(Path(__file__).resolve().parents[3])
-        paths = os.pathsep.join([place, *filter(None, [os.environ.get("PYTHONPATH")])])
         words = [runtime, str(file), *map(str, size_hw), *([] if gpu is None else [str(gpu)])]
         self._errors = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
@@ -61,7 +58,7 @@ class CallTimer:
             stderr=self._errors,
             text=True,
             errors="replace",
-            env={**os.environ, "PYTHONPATH": paths},
+            env=interpreter.environment(),
         )
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -11,15 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from gluon_yolo import parameter_file
 from gluon_yolo.errors import SettingError, UserError
-from gluon_yolo.graph.node import Graph
-from gluon_yolo.graph.symbol_file import checked_text
 from gluon_yolo.inference.decode import RawMaps
-from gluon_yolo.inference.exported_format import RAW_MAP
 from gluon_yolo.inference.model_files import weights_file
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.base import spec_of_maps
+from gluon_yolo.inference.runtimes.exported_symbol import (
+    INPUT,
+    as_float32,
+    is_bfloat16,
+    is_int8,
+    read_exported,
+)
 from gluon_yolo.landmarks import TASK as LANDMARKS
 from gluon_yolo.models.build import Architecture, find_architecture
 from gluon_yolo.mxnet_compat import check_gpu, mx
@@ -30,18 +32,8 @@ from gluon_yolo.weights import caffe_model
 from gluon_yolo.weights.form import form_for
 from gluon_yolo.weights.load import load_weights
 
-BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # mxnet's dtype of bfloat16
-_DTYPE, _BFLOAT16_CODE, _FLOAT32_CODE = "__dtype__", "12", "0"
-
-
-def is_bfloat16(parameters: Mapping[str, mx.nd.NDArray]) -> bool:
-    """Return whether a graph with these arrays computes in bfloat16."""
-    return any(array.dtype == BFLOAT16 for array in parameters.values())
-
-
-def is_int8(symbol: mx.sym.Symbol) -> bool:
-    """Return whether a graph computes in int8."""
-    return any(node.op == "_contrib_quantize_v2" for node in Graph.from_json(symbol.tojson()).nodes)
+FUSION = "MKLDNN"  # mxnet's subgraph pass that fuses convolution, batch normalisation, activation and sum
+KEPT_SHAPES = 4
 
 
 def has_bfloat16(cpuinfo: Path = CPUINFO) -> bool:
@@ -50,26 +42,6 @@ def has_bfloat16(cpuinfo: Path = CPUINFO) -> bool:
     On a CPU with AVX-512 only, oneDNN emulates it at half of float32's speed; on others it fails.
     """
     return processor_has({"avx512_bf16"}, cpuinfo)
-
-
-def as_float32(
-    symbol: mx.sym.Symbol, parameters: Mapping[str, mx.nd.NDArray]
-) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray]]:
-    """Turn a bfloat16 graph into one that computes in float32 with the same rounded weights."""
-    record = json.loads(symbol.tojson())  # without mxnet's casts
-    for node in record["nodes"]:
-        if node.get("attrs", {}).get(_DTYPE) == _BFLOAT16_CODE:
-            node["attrs"][_DTYPE] = _FLOAT32_CODE
-    widened = {
-        name: mx.nd.amp_cast(array, dtype="float32") if array.dtype == BFLOAT16 else array
-        for name, array in parameters.items()
-    }
-    return mx.sym.load_json(json.dumps(record)), widened
-
-
-FUSION = "MKLDNN"  # mxnet's subgraph pass that fuses convolution, batch normalisation, activation and sum
-INPUT = "data"
-KEPT_SHAPES = 4
 
 
 class MXNetRuntime:
@@ -172,51 +144,6 @@ def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> MXNetRunt
     return MXNetRuntime(*read_exported(record, folder), gpu, file=file)
 
 
-def read_exported(
-    record: ModelRecord, folder: Path
-) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray], DetectionSpec | None]:
-    """Read an exported model's symbol up to its raw maps, or up to boxes and scores where these lack names.
-
-    Returns:
-        The graph, the values of its inputs, and the spec, which is None where boxes and scores come out.
-
-    Raises:
-        UserError: a file is absent or damaged, or the two files do not fit each other.
-    """
-    graph = record.exported("symbol", folder)
-    symbol_file, params_file = (folder / file for file in graph.files)
-    symbol = _read(symbol_file, lambda path: mx.sym.load_json(checked_text(path)))
-    parameters = read_parameters(params_file)
-    missing = set(symbol.list_inputs()) - set(parameters) - {INPUT}
-    if missing:
-        raise UserError(
-            f"{params_file}: lacks {len(missing)} of the arrays that {symbol_file.name} reads "
-            f"({sorted(missing)[0]}, ...): the two files are of different models"
-        )
-    if record.task == LANDMARKS:
-        return symbol, parameters, None
-    if not graph.decoded:
-        return symbol, parameters, record.spec
-    internals = symbol.get_internals()
-    known = set(internals.list_outputs())
-    raw = [f"{RAW_MAP}{level}_output" for level in range(record.spec.num_levels)]
-    if known.issuperset(raw):  # files of older packages do not have them
-        return mx.sym.Group([internals[name] for name in raw]), parameters, record.spec
-    return mx.sym.Group([internals[name] for name in graph.decoded]), parameters, None
-
-
-def read_parameters(path: Path) -> dict[str, mx.nd.NDArray]:
-    """Return the arrays of an exported ``.params`` file by name, without mxnet's ``arg:`` and ``aux:``.
-
-    Raises:
-        UserError: the file is absent or damaged, or its arrays have no names.
-    """
-    arrays = _read(path, parameter_file.load)
-    if not isinstance(arrays, dict):
-        raise UserError(f"{path}: its arrays have no names; export the model again")
-    return {name.split(":", 1)[-1]: array for name, array in arrays.items()}
-
-
 def from_block(net: Any, gpu: int | None = None) -> MXNetRuntime:
     """Return a runtime with a copy of the weights of a network in memory."""
     parameters = {p.name: p.data(p.list_ctx()[0]).copyto(mx.cpu()) for p in net.collect_params().values()}
@@ -286,15 +213,3 @@ def _prepared(
     if gpu is None and mx.runtime.Features().is_enabled(FUSION):
         symbol = symbol.get_backend_symbol(FUSION)
     return symbol, parameters
-
-
-def _read(path: Path, reader: Any) -> Any:
-    """Read a file with one of mxnet's loaders.
-
-    Raises:
-        UserError: mxnet cannot read it.
-    """
-    try:
-        return reader(path)
-    except (mx.MXNetError, OSError, ValueError) as error:  # the message may quote damaged content
-        raise UserError(f"{path}: is damaged or no mxnet file; export the model again") from error

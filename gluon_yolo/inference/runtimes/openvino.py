@@ -17,6 +17,7 @@ from gluon_yolo.inference.runtimes import base
 from gluon_yolo.inference.runtimes.base import check_size, import_package, sums_saturate, threads
 from gluon_yolo.inference.runtimes.fixed_shape import FixedShape
 from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.text import first_line
 
 KEPT_SHAPES = 4
 INT8_KERNELS = "LP_TRANSFORMS_MODE"  # an internal property of OpenVINO: False computes int8 graphs in float32
@@ -63,14 +64,16 @@ class OpenVINORuntime:
                 self._options[INT8_KERNELS] = False
         if path.suffix.lower() == ".onnx":
             onnx_file.check_whole(path)
-        try:
-            self._model = self._core.read_model(path)
-        except RuntimeError as error:
-            raise UserError(f"{path}: {_broken(path)}") from error
         self._path = path
         self._spec = spec
-        self._names = [output.any_name for output in self._model.outputs]
-        sides = self._model.inputs[0].partial_shape
+        try:
+            self._model = self._core.read_model(path)
+            self._names = [output.any_name for output in self._model.outputs]
+            sides = self._model.inputs[0].partial_shape
+        except (
+            Exception
+        ) as error:  # RuntimeError; of damaged names UnicodeDecodeError; without inputs IndexError
+            raise UserError(f"{path}: {_broken(path)}") from error
         self._shape = FixedShape.of([side.get_length() if side.is_static else None for side in sides])
         if INT8_KERNELS in self._options and self._shape.batch is None:  # it fails to compile for more
             self._shape = self._shape._replace(batch=1)
@@ -127,7 +130,7 @@ class OpenVINORuntime:
                     f"{self._path}: in int8 it overflows on a processor without VNNI, and this OpenVINO "
                     "cannot compute it otherwise; quantize the model again, or take --runtime onnxruntime"
                 ) from error
-            raise
+            raise UserError(f"{self._path}: {_broken(self._path)} ({first_line(error)})") from error
 
 
 def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> OpenVINORuntime:

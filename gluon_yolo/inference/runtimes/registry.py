@@ -33,6 +33,8 @@ class Runtime:
             has ``from_block(net, gpu=None) -> Network``.
         for_gpus: whether it is left to GPUs, unless it is named: on a CPU ``auto`` and ``quantize`` do not
             try it.
+        crashes: whether its reader, in C++, ends the process at some damaged files. A file that is not as the
+            export wrote it is then tried in another process (:mod:`gluon_yolo.inference.runtimes.trial`).
         function: of the package, which not every version has; the package is one that all of this needs.
     """
 
@@ -40,6 +42,7 @@ class Runtime:
     formats: tuple[str, ...]
     builds: bool = False
     for_gpus: bool = False
+    crashes: bool = False
     function: str = ""
 
     @property
@@ -53,17 +56,21 @@ class Runtime:
         return not self.function or found is not None
 
 
+# Those that crash: of 300 files each that `python -m endurance.garbage` damaged, MNN 3.6.1 ended the process
+# at 6, ncnn 1.0.20261020 at 1. OpenCV 4 does at some prototxts, which protobuf reads first where it is
+# installed. OpenVINO 2026.4.1, ONNX Runtime 1.32.0 and LiteRT 2.3.0 gave errors, or went on, at 1,000 and
+# more files each. mxnet and torch are given symbols and arrays that were checked before.
 RUNTIMES = {
     "mxnet": Runtime("mxnet", ("symbol",), builds=True),
     "onnxruntime": Runtime("onnxruntime", ("onnx",)),
     "openvino": Runtime("openvino", ("openvino", "onnx")),
-    "ncnn": Runtime("ncnn", ("ncnn",)),
-    "mnn": Runtime("MNN", ("mnn",)),
+    "ncnn": Runtime("ncnn", ("ncnn",), crashes=True),
+    "mnn": Runtime("MNN", ("mnn",), crashes=True),
     # On a CPU it loads for seconds, and is not the fastest. Fastest calls of Yolo-Fastest at 320, two threads
     # of an AMD EPYC: ONNX Runtime 2.1 ms, OpenVINO 2.5, ncnn 2.8, torch 5.6, mxnet 6.7.
     "torch": Runtime("torch", ("symbol",), builds=True, for_gpus=True),
     "tflite": Runtime("ai_edge_litert", ("tflite",)),
-    "opencv": Runtime("cv2", ("caffe",), function="dnn.readNetFromCaffe"),  # which OpenCV 5 lacks
+    "opencv": Runtime("cv2", ("caffe",), crashes=True, function="dnn.readNetFromCaffe"),  # OpenCV 5 lacks it
 }
 
 
@@ -172,9 +179,14 @@ def builder_for(gpu: int | None) -> str:
     return "mxnet"
 
 
+def kind_for(name: str, record: ModelRecord) -> str | None:
+    """Return the format of a model that a runtime reads; None where the model has none for it."""
+    return next((kind for kind in known(name).formats if kind in record.formats), None)
+
+
 def check_fixed(name: str, record: ModelRecord, size_hw: tuple[int, int]) -> None:
     """Raise a UserError where the file that a runtime would read is fixed to another input size."""
-    kind = next((kind for kind in known(name).formats if kind in record.formats), None)
+    kind = kind_for(name, record)
     if kind is not None:
         record.formats[kind].shape.check(size_hw, record.formats[kind].files[0], kind in ALWAYS_FIXED)
 

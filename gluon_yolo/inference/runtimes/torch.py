@@ -13,9 +13,9 @@ from gluon_yolo.errors import SettingError
 from gluon_yolo.graph.node import Graph
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.model_record import ModelRecord
-from gluon_yolo.inference.runtimes import mxnet
+from gluon_yolo.inference.runtimes import exported_symbol
 from gluon_yolo.inference.runtimes.base import check_size, spec_of_maps
-from gluon_yolo.inference.runtimes.mxnet import INPUT
+from gluon_yolo.inference.runtimes.exported_symbol import INPUT
 from gluon_yolo.pytorch import device
 from gluon_yolo.pytorch.fold import fold_norms
 from gluon_yolo.pytorch.module import block_module, graph_module
@@ -93,13 +93,13 @@ def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> TorchRunt
     Raises:
         UserError: a file is absent or damaged, or the model is in int8.
     """
-    symbol, parameters, spec = mxnet.read_exported(record, folder)
-    if mxnet.is_int8(symbol):
+    symbol, parameters, spec = exported_symbol.read_exported(record, folder)
+    if exported_symbol.is_int8(symbol):
         raise SettingError(
             f"{folder}: is mxnet's own int8, which torch cannot compute; give {{runtime}} mxnet"
         )
-    if mxnet.is_bfloat16(parameters):
-        symbol, parameters = mxnet.as_float32(symbol, parameters)
+    if exported_symbol.is_bfloat16(parameters):
+        symbol, parameters = exported_symbol.as_float32(symbol, parameters)
     arrays = {name: array.asnumpy() for name, array in parameters.items()}
     graph = Graph.from_json(symbol.tojson())
     return TorchRuntime(graph_module(graph, arrays, lambda name: False, [INPUT]), spec, gpu)

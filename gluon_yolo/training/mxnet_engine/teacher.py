@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gluon_yolo.inference.runtimes.mxnet import INPUT, MXNetRuntime
+from gluon_yolo.inference.runtimes.exported_symbol import INPUT
+from gluon_yolo.inference.runtimes.mxnet import MXNetRuntime
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.training.soft_targets import soft_targets

@@ -9,7 +9,7 @@ import pytest
 
 from gluon_yolo.exporters.mxnet.passes import convert
 from gluon_yolo.exporters.mxnet.trace import DECODED
-from gluon_yolo.inference.runtimes.mxnet import BFLOAT16
+from gluon_yolo.inference.runtimes.exported_symbol import BFLOAT16
 from gluon_yolo.models.decode import Decode, Detect
 from gluon_yolo.mxnet_compat import mx
 from tests.exporters.networks import settled

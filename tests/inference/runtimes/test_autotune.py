@@ -15,7 +15,7 @@ from gluon_yolo.errors import MissingDependency, UserError
 from gluon_yolo.inference.exported_format import ExportedFormat
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.predictor import Predictor
-from gluon_yolo.inference.runtimes import autotune, autotune_cache, registry
+from gluon_yolo.inference.runtimes import autotune, autotune_cache, registry, trial
 from gluon_yolo.inference.runtimes.registry import RUNTIMES
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.system import cache as system_cache
@@ -83,6 +83,9 @@ def loaded(speeds, monkeypatch):
             Watch.open -= 1
 
     monkeypatch.setattr(registry, "load", load)
+    monkeypatch.setattr(
+        trial, "load", lambda name, record, folder, size_hw, gpu: load(name, record, folder, gpu)
+    )
     monkeypatch.setattr(autotune, "CallTimer", Watch)
     monkeypatch.setattr(registry.Runtime, "installed", property(lambda self: self.package != "MNN"))
     yield names

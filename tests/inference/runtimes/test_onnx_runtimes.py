@@ -14,7 +14,7 @@ from gluon_yolo.inference.runtimes import base, onnxruntime, openvino
 from tests.inference.several_threads import assert_threads_agree, images
 from tests.random_model import random_detector
 
-pytest.importorskip("onnx", reason="package onnx is not installed")
+onnx = pytest.importorskip("onnx", reason="package onnx is not installed")
 
 from gluon_yolo.exporters.onnx.write import CUTS, make_model, write_model  # noqa: E402
 from tests.child import python  # noqa: E402
@@ -98,6 +98,37 @@ def test_openvino_files_that_are_damaged(net, tmp_path):
     (tmp_path / "toy.bin").write_bytes((tmp_path / "toy.bin").read_bytes()[:1000])
     with pytest.raises(UserError, match="toy.xml: it or the .bin beside it is damaged; .*--format openvino"):
         openvino.OpenVINORuntime(tmp_path / "toy.xml", net.spec)
+
+
+@pytest.mark.parametrize("damage", ["a name that is no UTF-8", "no inputs"])
+def test_openvino_reads_what_it_cannot_name(net, tmp_path, damage):
+    """OpenVINO reads such files, and its Python classes fail at what is in them."""
+    pytest.importorskip("openvino", reason="package openvino is not installed")
+    write(net, tmp_path, "decoded")
+    path = tmp_path / "toy.onnx"
+    model = onnx.load(path)
+    if damage == "no inputs":
+        del model.graph.node[:], model.graph.input[:], model.graph.output[:]
+        path.write_bytes(model.SerializeToString())
+    else:
+        path.write_bytes(model.SerializeToString().replace(b"scores", b"sc\xff\xfees"))
+    with pytest.raises(UserError, match="toy.onnx: is damaged or no ONNX file"):
+        openvino.load(record_of(net), tmp_path)
+
+
+def test_openvino_that_cannot_compile_a_file(net, tmp_path, monkeypatch):
+    """Some damage shows only when the graph is compiled."""
+    pytest.importorskip("openvino", reason="package openvino is not installed")
+    write(net, tmp_path, "decoded")
+    network = openvino.load(record_of(net), tmp_path)
+
+    class Core:
+        def compile_model(self, *words):
+            raise RuntimeError("TopK node: K exceeds the axis dimension\nmore")
+
+    monkeypatch.setattr(network, "_core", Core())
+    with pytest.raises(UserError, match="toy.onnx: is damaged .*K exceeds the axis dimension.$"):
+        network(images(1, 64, 64))
 
 
 def test_results_stay_when_the_next_image_comes(net, tmp_path, runtime):
