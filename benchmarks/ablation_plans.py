@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -36,6 +37,7 @@ NANO = (
 FASTESTV2 = (
     "--network fastestv2 --pretrained-base {data}/fastestv2/backbone.pth --recipe small-data --anchors auto"
 )
+FASTEST_SCRATCH = re.sub("--weights [^ ]+", "", FASTEST)
 FASTEST_VOC = FASTEST.replace("YOLO-Fastest.conv.57", "YOLO-Fastest-voc.weights")
 NANO_VOC = NANO.replace("Nano.57", "YOLOv3-Nano-voc.weights")
 NANO_COCO = NANO_VOC.replace("voc", "coco")
@@ -154,10 +156,11 @@ PLANS = {
     "taught": Plan(
         "a teacher, MobileNet1.0 of the plan `large` with `overlap`, seed 1",
         "choose",
-        f"{SMALL} --assigner overlap",
+        "--data-shape 224 --epochs 20 --lr 0.003 --assigner overlap",
         [
-            Case("a teacher", TEACHER),
-            Case("a teacher, weight 0.5", f"{TEACHER} --distil-weight 0.5"),
+            Case("a teacher", f"{FASTEST} {TEACHER}"),
+            Case("scratch", FASTEST_SCRATCH),
+            Case("scratch, a teacher", f"{FASTEST_SCRATCH} {TEACHER}"),
         ],
     ),
 }
