@@ -130,3 +130,12 @@ def test_the_surest_100_boxes_of_an_image_teach():
     columns = [corners, corners + 3, objectness[:, None], np.full((200, 2), 0.5)]
     rows = rows_of(*np.concatenate(columns, axis=1), spec=fine)
     np.testing.assert_allclose(np.sort(rows[:, WEIGHT]), objectness[:100][::-1], rtol=1e-6)
+
+
+def test_objects_that_a_teacher_sees_at_many_anchors_leave_room_for_the_others():
+    """Thirty objects at nine anchors each; the thirty-first has a lower objectness than all of them."""
+    fine = dataclasses.replace(SPEC, anchors=(((3, 3),), ((48, 48),)), strides=(4, 32))
+    corners = np.array([[x, y] for y in range(0, 24, 8) for x in range(0, 80, 8)]).repeat(9, axis=0)
+    columns = [corners, corners + 3, np.full((len(corners), 1), 0.9), np.full((len(corners), 2), 0.5)]
+    rows = rows_of(*np.concatenate(columns, axis=1), [40, 48, 44, 52, 0.3, 0.9, 0.1], spec=fine)
+    np.testing.assert_allclose(np.sort(rows[:, WEIGHT]), [0.3, *[0.9] * 30], rtol=1e-6)

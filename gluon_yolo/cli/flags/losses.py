@@ -47,7 +47,7 @@ def add_loss_arguments(group: Any) -> None:
         "which anchors learn an object, with YOLOv3's heads. best_shape: the one of the nearest shape, in "
         "the cell of its centre, as YOLOv3 does; neighbours: the same in the two nearest cells as well; "
         "overlap: all whose shapes overlap it by 0.213; dynamic: those that predict it best at "
-        "the time, as SimOTA chooses. auto: the network's own; better: overlap, and other heads' own"
+        "the time, as SimOTA chooses. auto: best_shape; better: overlap; both leave other heads their own"
     )
     scale = "multiply the losses by it before the backward pass, and divide the gradients, against underflow"
     teacher = (

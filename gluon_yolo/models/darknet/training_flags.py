@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gluon_yolo.assigners.overlap import LEAST_IOU
 from gluon_yolo.models.darknet.layers import Yolo
 from gluon_yolo.models.darknet.net_settings import NetSettings, net_settings
 from gluon_yolo.models.darknet.plan import Plan
@@ -117,11 +118,14 @@ def _loss(plan: Plan, notes: list[str]) -> dict[str, Any]:
             f"{', '.join(scales)}: left out; in darknet {scale} the updates of boxes and scores, and the "
             "losses here have a balance of their own"
         )
-    if section.get_float("iou_thresh", 1.0) < 1:
-        notes.append(
-            f"iou_thresh={keys['iou_thresh']}: several anchors answer for an object; here the best does, or "
-            "with the assigner overlap all above 0.213"
-        )
+    least = section.get_float("iou_thresh", 1.0)
+    if least < 1:
+        flags["assigner"] = "overlap"
+        if least != LEAST_IOU:
+            notes.append(
+                f"iou_thresh={keys['iou_thresh']}: anchors whose overlap with an object is above {LEAST_IOU} "
+                "answer for it here, as in darknet's published cfgs"
+            )
     switches = [f"{key}={keys[key]}" for key in _LOSS_SWITCHES if section.get_float(key, 0.0)]
     if switches:
         notes.append(f"{', '.join(switches)}: no such change of the loss is built here")
