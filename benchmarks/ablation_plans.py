@@ -125,8 +125,8 @@ PLANS = {
             Case("rate 0.003", "--lr 0.003"),
             Case("EMA", EMA),
             Case("overlap", "--assigner overlap"),
-            Case("CIoU", "--box-loss ciou"),
-            Case("CIoU, overlap", "--box-loss ciou --assigner overlap"),
+            Case("overlap, AdamW", "--assigner overlap --optimizer adamw --lr 0.0005 --wd 0.05"),
+            Case("overlap, CIoU", "--assigner overlap --box-loss ciou"),
         ],
     ),
     "imagenet": Plan(
