@@ -159,7 +159,6 @@ PLANS = {
         "--data-shape 224 --epochs 20 --lr 0.003 --assigner overlap",
         [
             Case("a teacher", f"{FASTEST} {TEACHER}"),
-            Case("a teacher, rate 0.0015", f"{FASTEST} {TEACHER} --lr 0.0015"),
             Case("scratch", FASTEST_SCRATCH),
             Case("scratch, a teacher", f"{FASTEST_SCRATCH} {TEACHER}"),
         ],

@@ -25,16 +25,16 @@ class DistillationLoss(gluon.HybridBlock):
 
     - class: the cross-entropy with the targets ``p``, times ``o``.
 
-    Gains and means are those of the network's own losses: with a weight of 1, the teacher counts as much as
-    the annotations. Boxes and classes are scaled by ``o``, so that a teacher's guesses at the background
-    teach nothing.
+    Gains and means are those of the network's own losses. The sum of both is divided by 1 + ``weight``, so
+    that a learning rate suits a network with a teacher as it does without. Boxes and classes are scaled by
+    ``o``, so that a teacher's guesses at the background teach nothing.
 
     Source: Mehta & Ozturk 2018, "Object detection at 200 frames per second", section 3.2.
 
     Args:
         loss: of the network (:func:`gluon_yolo.losses.make_loss`).
         spec: of the network.
-        weight: factor of the teacher's losses.
+        weight: of the teacher's losses, beside a weight of 1 of the annotations'.
 
     Attributes:
         names: of the losses, in order.
@@ -44,7 +44,7 @@ class DistillationLoss(gluon.HybridBlock):
         self, loss: gluon.HybridBlock, spec: DetectionSpec, weight: float = 1.0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.weight = weight
+        self.share = weight / (1 + weight)
         self.own = loss
         self.teachers = make_loss(spec, loss.box_loss, soft=True)
         self.names = (*loss.names, *(PREFIX + name for name in self.teachers.names))
@@ -61,4 +61,5 @@ class DistillationLoss(gluon.HybridBlock):
             The losses of ``names``, each (B,).
         """
         *maps, targets, soft = inputs
-        return (*self.own(*maps, targets), *(loss * self.weight for loss in self.teachers(*maps, soft)))
+        own, teachers = self.own(*maps, targets), self.teachers(*maps, soft)
+        return (*(loss * (1 - self.share) for loss in own), *(loss * self.share for loss in teachers))

@@ -108,7 +108,7 @@ def test_of_yolo3s_layout_equals_the_plain_loop(spec, box_loss, hybridize):
     maps, targets, soft = soft_case(5)
     losses, _, names = run(spec, maps, targets, soft, box_loss, hybridize=hybridize)
     expected = plain_yolo3(maps, soft, spec, box_loss)
-    np.testing.assert_allclose(losses[len(losses) // 2 :], expected, rtol=1e-4)
+    np.testing.assert_allclose(losses[len(losses) // 2 :], expected / 2, rtol=1e-4)
     own = (
         ("objectness", "centre", "scale", "class") if box_loss == "yolo3" else ("objectness", "box", "class")
     )
@@ -120,7 +120,7 @@ def test_of_yolo3s_layout_equals_the_plain_loop(spec, box_loss, hybridize):
 def test_of_fastestv2s_layout_equals_the_plain_loop(hybridize):
     maps, targets, soft = soft_case(6, BY_CELL)
     losses, _, _ = run(BY_CELL, maps, targets, soft, hybridize=hybridize)
-    np.testing.assert_allclose(losses[3:].mean(axis=1), plain_by_cell(maps, soft), rtol=1e-5)
+    np.testing.assert_allclose(losses[3:].mean(axis=1), plain_by_cell(maps, soft) / 2, rtol=1e-5)
 
 
 @pytest.mark.parametrize("spec", [SPEC, BY_CELL], ids=["yolo3", "by cell"])
@@ -128,18 +128,20 @@ def test_the_losses_against_annotations_have_the_same_digits(spec):
     maps, targets, soft = soft_case(7, spec)
     losses, _, _ = run(spec, maps, targets, soft, smooth=0.02)
     alone, _ = losses_and_gradients(make_loss(spec, "auto", 0.02), maps, targets, True)
-    np.testing.assert_array_equal(losses[: len(alone)], alone)
+    np.testing.assert_array_equal(losses[: len(alone)], alone / 2)
 
 
-def test_the_weight_is_a_factor_of_the_teachers_losses_alone():
+def test_annotations_and_teacher_share_the_losses_by_the_weight():
+    """Halves for a weight of 1; two thirds and one third for 0.5."""
     maps, targets, soft = soft_case(8)
     one, gradients, _ = run(SPEC, maps, targets, soft)
     half, halved, _ = run(SPEC, maps, targets, soft, weight=0.5)
     _, alone = losses_and_gradients(make_loss(SPEC), maps, targets, True)
-    np.testing.assert_array_equal(half[:4], one[:4])
-    np.testing.assert_allclose(half[4:], one[4:] / 2, rtol=1e-6)
+    np.testing.assert_allclose(half[:4], one[:4] * (4 / 3), rtol=1e-6)
+    np.testing.assert_allclose(half[4:], one[4:] * (2 / 3), rtol=1e-6)
     for level in range(2):
-        np.testing.assert_allclose(halved[level], (gradients[level] + alone[level]) / 2, rtol=1e-3, atol=1e-5)
+        expected = (alone[level] + 2 * gradients[level]) / 3
+        np.testing.assert_allclose(halved[level], expected, rtol=1e-3, atol=1e-5)
 
 
 def plain_total(spec, maps, targets, soft):
@@ -159,7 +161,7 @@ def test_gradients_are_the_slopes_of_the_plain_loop(spec):
     _, alone = losses_and_gradients(make_loss(spec, "giou"), maps, targets, True)
     rng, checked = np.random.default_rng(0), 0
     for raw, one, other in zip(maps, both, alone):
-        gradient = one - other
+        gradient = 2 * one - other  # the teacher's, whose share is a half
         steep = np.argwhere(np.abs(gradient) > 0.3 * np.abs(gradient).max())
         places = [*steep[rng.permutation(len(steep))[:6]], *(rng.integers(raw.shape) for _ in range(10))]
         for place in map(tuple, places):
@@ -184,7 +186,7 @@ def test_what_the_teacher_says_itself_has_no_gradient_of_objectness_and_class():
             row[COLUMNS:] = 1 / (1 + np.exp(-predictions[b, int(row[INDEX]), 5:]))
     _, both, _ = run(SPEC, maps, targets, soft)
     _, alone = losses_and_gradients(make_loss(SPEC), maps, targets, True)
-    slopes, _ = anchor_rows([one - other for one, other in zip(both, alone)])
+    slopes, _ = anchor_rows([2 * one - other for one, other in zip(both, alone)])
     for b, rows in enumerate(soft):
         for row in rows[rows[:, WEIGHT] > 0]:
             np.testing.assert_allclose(slopes[b, int(row[INDEX]), 4:], 0, atol=1e-5)
@@ -220,7 +222,7 @@ def taught_by(assigner, seed=12):
 def test_with_any_static_assigner(assigner):
     spec, maps, targets, soft = taught_by(assigner)
     losses, _, _ = run(spec, maps, targets, soft, "ciou")
-    np.testing.assert_allclose(losses[3:], plain_yolo3(maps, soft, spec, "ciou"), rtol=1e-4)
+    np.testing.assert_allclose(losses[3:], plain_yolo3(maps, soft, spec, "ciou") / 2, rtol=1e-4)
 
 
 def test_with_a_dynamic_assigner_some_of_the_candidates_learn():

@@ -84,7 +84,7 @@ def test_a_step_learns_from_the_teacher_and_not_the_other_way_round():
     batch = make_batch(alone.net.spec)
     losses, own = taught(batch, 0.001), alone(batch, 0.001)
     assert taught.loss_names == (*alone.loss_names, *(PREFIX + name for name in alone.loss_names))
-    np.testing.assert_array_equal(losses[:4], own)
+    np.testing.assert_allclose(losses[:4], own * (2 / 3), rtol=1e-6)
     assert (losses[4:] > 0).all()
     one, other = values(taught), values(alone)
     changed = [name for name in one if not np.array_equal(one[name], other[name])]
@@ -98,7 +98,7 @@ def test_a_network_learns_what_the_teacher_sees():
     step = TrainStep(make_net(FASTESTV2), [mx.cpu()], teacher=make_teacher())
     batch = make_batch(step.net.spec)
     batch = dataclasses.replace(batch, targets=np.zeros_like(batch.targets))
-    losses = [step(batch, 0.001)[3:] for _ in range(30)]
+    losses = [step(batch, 0.002)[3:] for _ in range(30)]
     assert (losses[-1] < [0.7, 0.7, 1] * losses[0]).all(), (losses[0], losses[-1])
 
 
