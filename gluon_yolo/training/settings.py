@@ -73,7 +73,9 @@ class Settings:
     )
     teacher_weights: str | None = _field(None, "weights of a teacher that is a name or a .cfg")
     teacher_classes: str | None = _field(None, "file of that teacher's class names, one a line")
-    distil_weight: float = _field(1.0, "weight of the losses against the teacher, beside 1 of the annotations")
+    distil_weight: float = _field(
+        1.0, "weight of the losses against the teacher, beside 1 of the annotations"
+    )
     label_smooth: bool = _field(False, "soften class targets")
     label_smooth_factor: float | None = _field(None, "by how much; null is GluonCV's")
     augment: str = _field("yolo3", "presets and transforms: light, overhead, yolo3, none, mosaic, ...")

@@ -11,7 +11,7 @@ from gluon_yolo.detections import Detections
 from gluon_yolo.nms import USUAL_DETECTIONS, nms
 from gluon_yolo.spec import DetectionSpec
 
-CANDIDATES = 1000  # predictions of an image that enter NMS, by objectness: a crowd has hundreds at several anchors each
+CANDIDATES = 1000  # predictions of an image that enter NMS, by objectness: a crowd has hundreds
 LEAST_OBJECTNESS = 0.05  # below it the target is 0, which every anchor without a row has
 NMS_IOU = 0.5
 _ROWS = 32  # a hybridized loss plans its memory anew for each number of rows, so there should be few
