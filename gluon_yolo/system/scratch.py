@@ -48,9 +48,11 @@ def scratch_folder(place: Path, kind: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Yield a :func:`scratch_folder` in the system's folder of temporary files."""
+    """Yield a folder in a :func:`scratch_folder` of the system's temporary files, for others to lock too."""
     with scratch_folder(Path(tempfile.gettempdir()), "gluon_yolo") as folder:
-        yield folder
+        inner = folder / "files"
+        inner.mkdir()
+        yield inner
 
 
 def owned(prefix: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gluon_yolo.exporters.folder_lock import locked_folder
 from gluon_yolo.system import scratch
 from gluon_yolo.system.folder_lock import try_lock, unlock
 from gluon_yolo.system.scratch import owned, remove_left, scratch_folder, temporary_folder
@@ -124,5 +125,7 @@ def test_the_folder_of_temporary_files(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / f"{owned('.gluon_yolo-')[:-9]}00000000-x").mkdir()
     with temporary_folder() as folder:
-        assert names(tmp_path) == [folder.name]
+        assert names(tmp_path) == [folder.parent.name]
+        with locked_folder(folder):  # as an export into it does
+            pass
     assert names(tmp_path) == []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from gluon_yolo.assigners import overlap
 from gluon_yolo.cli.flags.train import DEFAULTS
 from gluon_yolo.errors import UserError
 from gluon_yolo.models.darknet.cfg import read_cfg
 from gluon_yolo.models.darknet.plan import Plan, make_plan
-from gluon_yolo.models.darknet.training_flags import run_flags
+from gluon_yolo.models.darknet.training_flags import LEAST_IOU, run_flags
 from tests.cli.test_train_flags import fresh_flags, settings_of
 from tests.models.darknet.small import SMALL, only, planned
 
@@ -43,6 +44,15 @@ def test_the_published_voc_cfg_as_a_whole(shared_data):
         "assigner": "overlap",
     }
     assert [note.split(":")[0] for note in notes] == ["iou_normalizer=0.07", "subdivisions=2"]
+
+
+def test_a_cfg_asks_for_several_anchors_an_object():
+    assert LEAST_IOU == overlap.LEAST_IOU
+    for value, said in ((1, 0), (0.213, 0), (0.3, 1)):
+        plan = cfg_with("batch=10 max_batches=100", f"iou_thresh={value}")
+        flags, notes = run_flags(plan, 50, {})
+        assert flags.get("assigner") == (None if value == 1 else "overlap")
+        assert [note.split(":")[0] for note in notes] == ["iou_thresh=0.3"][:said]
 
 
 @pytest.mark.parametrize(
