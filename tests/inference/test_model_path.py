@@ -166,8 +166,8 @@ def test_what_openvino_makes_of_our_onnx_stands_alone(model):
 
 
 def test_what_stands_in_the_file_is_the_record(model):
-    """That of the folder, with this format only."""
-    record = ModelRecord.read(model / "toy.json")
+    """That of the folder, with this format only, and without digests: a file cannot hold its own."""
+    record = dataclasses.replace(ModelRecord.read(model / "toy.json"), files={})
     for file, kind in (("toy.onnx", "onnx"), ("toy-openvino.xml", "openvino")):
         if (model / file).is_file():
             assert embedded_record.read(model / file) == record.of_one(kind, record.formats[kind])

@@ -113,8 +113,8 @@ def test_a_teacher_with_other_weights(stopped, capsys):
     capsys.readouterr()
     assert main(["train", "--resume", str(run)]) == 2
     assert error_of(capsys) == (
-        f"error: --teacher {teacher}: has other weights than the teacher of {run} had; name that one, or "
-        f"start a new run from its weights: --weights {run}"
+        f"error: {run}/args.json: as --teacher {teacher}: has other weights than the teacher of {run} had; "
+        f"name that one, or start a new run from its weights: --weights {run}"
     )
 
 

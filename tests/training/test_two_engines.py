@@ -233,7 +233,9 @@ def test_an_engine_given_anew_leaves_behind_what_only_torch_has(train, send_at, 
     assert (
         main(["train", "--resume", str(run.with_name("copy")), "--engine", "mxnet", "--deterministic"]) == 2
     )
-    assert "error: --deterministic: needs --engine torch; mxnet's engine has no" in capsys.readouterr().err
+    place = run.with_name("copy") / "args.json"
+    said = f"error: {place}: as --deterministic: needs --engine torch; mxnet's engine has no"
+    assert said in capsys.readouterr().err
 
 
 # torch is not installed: as far as Python's import knows.

@@ -290,7 +290,7 @@ def test_openvino_that_cannot_compute_it_otherwise(net, graph, decoded, ranges, 
     ):
         network(IMAGES[:, :32])
     monkeypatch.setattr(told, "_core", SimpleNamespace(compile_model=fails))
-    with pytest.raises(RuntimeError, match="No suitable"):
+    with pytest.raises(UserError, match=r"toy\.onnx: .*\(No suitable implementations found\)"):
         told(IMAGES)
 
 
