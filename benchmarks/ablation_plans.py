@@ -47,7 +47,7 @@ FASTESTV2_COCO = FASTESTV2.replace("--pretrained-base", "--weights").replace(
 ONE_ANCHOR = "--assigner auto"  # YOLOv3's own; the recipe's is `overlap`
 SMALL = f"{FASTEST} --data-shape 224 --epochs 20 --lr 0.003 {ONE_ANCHOR}"
 TINY = "--network mobilenet0_25 --recipe small-data --pretrained-base no"
-SCRATCH = "--recipe small-data --assigner auto --pretrained-base no"  # the recipe as it was before
+SCRATCH = f"--recipe small-data {ONE_ANCHOR} --pretrained-base no"  # the recipe as it was before
 V1 = (
     "--network mobilenet1_0 --pretrained-base {data}/imagenet/mobilenetv1_100.safetensors --recipe small-data"
 )

@@ -13,6 +13,10 @@ Anchors = tuple[tuple[tuple[float, float], ...], ...]
 # Box losses: "auto" chooses by the box coding, "yolo3" trains centre and size apart, the rest are IoU losses.
 BOX_LOSSES = ("auto", "yolo3", "giou", "diou", "ciou")
 
+# Overlap from which on every anchor answers for an object, with the assigner ``overlap``: iou_thresh of
+# darknet's published cfgs, such as yolov4.cfg.
+LEAST_IOU = 0.213
+
 # YOLOv3's nine COCO anchors (Redmon & Farhadi 2018, section 2.3), width and height in input pixels.
 DEFAULT_ANCHORS: Anchors = (
     ((10, 13), (16, 30), (33, 23)),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+_COUNT_DIGITS = 18
+
 
 def exact(number: float) -> str:
     """Return the shortest decimal text that ``float`` reads as the same number: ``160``, ``0.00001``.
@@ -41,6 +43,14 @@ def counted(number: float, noun: str, plural: str | None = None, form: str = "")
     hisses = noun.endswith(("s", "x", "ch", "sh")) and not noun.endswith("epoch")
     plural = plural or f"{noun}{'es' if hisses else 's'}"
     return f"{number:{form}} {noun if number == 1 else plural}"
+
+
+def is_count(text: str) -> bool:
+    """Return whether a text is a whole number from 0 on, and of at most 18 digits.
+
+    Python converts no more than 4300, and nothing that is counted has as many.
+    """
+    return text.isdecimal() and len(text) <= _COUNT_DIGITS
 
 
 def size_word(size_hw: Sequence[int]) -> str:

@@ -6,9 +6,7 @@ import numpy as np
 
 from gluon_yolo.assigners.targets import Matches, centre_cells, levels_of
 from gluon_yolo.boxes import shape_iou
-from gluon_yolo.spec import DetectionSpec
-
-LEAST_IOU = 0.213  # darknet's iou_thresh in yolov4.cfg
+from gluon_yolo.spec import LEAST_IOU, DetectionSpec
 
 
 def match_overlap(cxcywh: np.ndarray, spec: DetectionSpec, size_hw: tuple[int, int]) -> Matches:

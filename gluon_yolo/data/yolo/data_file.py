@@ -18,9 +18,8 @@ from typing import Any
 
 from gluon_yolo.data.text_file import read_text
 from gluon_yolo.errors import UserError
-from gluon_yolo.text import did_you_mean, exact
+from gluon_yolo.text import did_you_mean, exact, is_count
 
-_DIGITS = 18  # of a number: Python converts no more than 4300, and no count has as many
 _SECTIONS = ("name", "train-configure", "model-configure", "data-configure")
 _SPLITS = ("train", "val", "test")
 _ALIASES = {"valid": "val"}  # darknet's word
@@ -238,7 +237,7 @@ class _Values:
         word = self._number_text(key)
         if word is None:
             return None
-        if not (word.isdecimal() and len(word) <= _DIGITS and int(word)):
+        if not (is_count(word) and int(word)):
             raise self._wrong(key, "a whole number above 0")
         return int(word)
 
@@ -255,7 +254,7 @@ class _Values:
         words = [word.strip() for word in (self._number_text("steps") or "").split(",")]
         if words == [""]:
             return ()
-        if not all(word.isdecimal() and len(word) <= _DIGITS for word in words):
+        if not all(map(is_count, words)):
             raise self._wrong("steps", "epochs with commas between, as 150,250")
         return tuple(map(int, words))
 

@@ -13,10 +13,10 @@ import yaml
 
 from gluon_yolo.data.text_file import decoded, read_text
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import is_count
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _SWITCH = re.compile(r"true|false|yes|no|on|off|null|~|[-+.\de]+", re.IGNORECASE)
-_DIGITS = 18  # of a number: Python converts no more than 4300, and no count has as many
 _LONG = 1 << 20  # characters; longer files take seconds to parse
 _KEYS = frozenset({"train", "val", "valid", "validation", "names"})
 _MEANT = re.compile(rf"^\s*[\"']?({'|'.join(sorted(_KEYS))})[\"']?\s*:", re.MULTILINE)  # for broken files
@@ -137,7 +137,7 @@ def _names(path: Path, value: Any) -> tuple[str, ...] | None:
     if not value:
         return None
     if isinstance(value, dict):
-        ids = {int(key): name for key, name in value.items() if _is_count(key)}
+        ids = {int(key): name for key, name in value.items() if isinstance(key, str) and is_count(key)}
         if sorted(ids) != list(range(len(value))):
             given = ", ".join(map(str, value))
             raise UserError(f"{path}: names: expected the class ids 0 to {len(value) - 1}, got {given}")
@@ -154,11 +154,6 @@ def _count(path: Path, value: Any) -> int | None:
     """Return the number of classes; None when it is missing."""
     if value in (None, ""):
         return None
-    if not _is_count(value):
+    if not isinstance(value, str) or not is_count(value):
         raise UserError(f"{path}: nc: expected the number of classes, got {value!r}")
     return int(value)
-
-
-def _is_count(value: Any) -> bool:
-    """Return whether a value is a whole number from 0 on, and not longer than Python converts."""
-    return isinstance(value, str) and value.isdecimal() and len(value) <= _DIGITS

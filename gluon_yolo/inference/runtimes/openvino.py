@@ -70,9 +70,8 @@ class OpenVINORuntime:
             self._model = self._core.read_model(path)
             self._names = [output.any_name for output in self._model.outputs]
             sides = self._model.inputs[0].partial_shape
-        except (
-            Exception
-        ) as error:  # RuntimeError; of damaged names UnicodeDecodeError; without inputs IndexError
+        # RuntimeError; of damaged names UnicodeDecodeError; without inputs IndexError
+        except Exception as error:
             raise UserError(f"{path}: {_broken(path)}") from error
         self._shape = FixedShape.of([side.get_length() if side.is_static else None for side in sides])
         if INT8_KERNELS in self._options and self._shape.batch is None:  # it fails to compile for more

@@ -11,8 +11,8 @@ from gluon_yolo.models.darknet.plan import Plan
 from gluon_yolo.models.darknet.section import Section
 from gluon_yolo.models.darknet.training_images import augment_flag, size_flags
 from gluon_yolo.models.darknet.training_schedule import epochs_doubt, schedule_flags
+from gluon_yolo.spec import LEAST_IOU
 
-LEAST_IOU = 0.213  # of darknet's published cfgs, and of the assigner ``overlap``
 BATCH = 64  # of darknet's published cfgs; used where a cfg has batch=1, for testing
 
 _NORMALIZERS = ("iou_normalizer", "cls_normalizer", "obj_normalizer", "delta_normalizer")
