@@ -75,6 +75,7 @@ def main() -> int:
         parser.error(f"--only: {args.plan} has no {', '.join(sorted(unknown))}")
     if not args.table:
         make_data(Path(args.data), out / "data")
+        write_without_spp(Path(args.data), out / "data")
         for seed in map(int, args.seeds.split(",")):
             for case in plan.cases:
                 for data_set in args.sets.split(",") if args.sets else plan.sets:
@@ -102,6 +103,13 @@ def make_data(shared: Path, out: Path) -> None:
             file.unlink()
     gluon_yolo("data", "split", str(out / "raccoon-part"), "--seed", "0")
     (out / "raccoon-part").rename(choose)
+
+
+def write_without_spp(shared: Path, out: Path) -> None:
+    """Write Yolo-Fastest's cfg with the windows of its pyramid pooling at one cell, which pools nothing."""
+    cfg = shared / "darknet" / "fastest-voc" / "MobileNetV2-YOLO-Fastest-voc.cfg"
+    text = re.sub(r"(\[maxpool\]\s+stride=1\s+size=)\d", r"\g<1>1", cfg.read_text(encoding="utf-8"))
+    (out / "without-spp.cfg").write_text(text, encoding="utf-8")
 
 
 def places(division: str, data_set: str, out: Path) -> list[str]:

@@ -73,9 +73,30 @@ OPTIONS = [
     Case("mosaic closed", "--augment mosaic,light --no-mosaic-epochs 5"),
     Case("class balance", "--class-balance 0.5"),
     Case("accumulate 4", "--accumulate 4 --lr 0.006"),
+    Case("without SPP", "--network {out}/data/without-spp.cfg"),
 ]
+ALL = (
+    "--assigner overlap --clip-grad-norm 100 --class-balance 0.5 --augment mosaic,light,cutout "
+    "--no-mosaic-epochs 5"
+)
 PLANS = {
     "alone": Plan("each option alone, on a small network", "choose", SMALL, OPTIONS),
+    "left-out": Plan(
+        "all options at once, and each left out of them",
+        "choose",
+        f"{SMALL} {ALL}",
+        [
+            Case("all", EMA),
+            Case("without overlap", f"{EMA} {ONE_ANCHOR}"),
+            Case("without EMA", ""),
+            Case("without clipping", f"{EMA} --clip-grad-norm 0"),
+            Case("without class balance", f"{EMA} --class-balance 0"),
+            Case("without mosaic", f"{EMA} --augment light,cutout --no-mosaic-epochs 0"),
+            Case("without cut-out", f"{EMA} --augment mosaic,light"),
+            Case("with AdamW", f"{EMA} --optimizer adamw --lr 0.002 --wd 0.05"),
+            Case("with accumulate 4", f"{EMA} --accumulate 4 --lr 0.006"),
+        ],
+    ),
     "start": Plan(
         "a backbone's weights, or those of a whole detector",
         "choose",
