@@ -151,7 +151,7 @@ package: setup
 	$(PY) -m build --no-isolation --outdir dist
 
 bench: setup $(TESTS_STAMP)
-	@for script in $(filter-out benchmarks/alive.py benchmarks/peers.py benchmarks/runtime_models.py benchmarks/train_sides.py benchmarks/gpu_rates.py benchmarks/gpu_train.py benchmarks/ablation.py benchmarks/peer_training.py benchmarks/peer_training_side.py benchmarks/choosing.py benchmarks/page_tables.py benchmarks/kept_lines.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(PY) $$script || exit 1; done
+	@for script in $(filter-out benchmarks/alive.py benchmarks/peers.py benchmarks/runtime_models.py benchmarks/train_sides.py benchmarks/gpu_rates.py benchmarks/gpu_train.py benchmarks/ablation.py benchmarks/ablation_plans.py benchmarks/peer_training.py benchmarks/peer_training_side.py benchmarks/choosing.py benchmarks/page_tables.py benchmarks/kept_lines.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(PY) $$script || exit 1; done
 
 samples: setup
 	@deploy/build.sh "$(SAMPLES)" $(PY)

@@ -1,16 +1,17 @@
 """A training as users would do it instead: Ultralytics' smallest network, beside this package's, on BCCD.
 
-Each trains from scratch for as many epochs, at one input size, with its own settings for the rest, in a
-process of its own with as many threads, one after the other. Each detects in the test images with its own
-code; this package's metrics score all boxes. Seconds are of the whole process, validation included: those of
-the clock, and those of the processor, which other load on the machine changes little. Memory is the peak of
-its resident set.
+Each trains for as many epochs, from scratch where it does not say otherwise, at one input size, with its own
+settings for the rest, in a process of its own with as many threads, one after the other. Each detects in the
+test images with its own code; this package's metrics score all boxes. Seconds are of the whole process,
+validation included: those of the clock, and those of the processor, which other load on the machine changes
+little. Memory is the peak of its resident set.
 
 The peer needs an environment of its own (requirements-peer.txt). Results are kept in peer_training.jsonl
 beside this file; a second start does what is missing.
 
     python benchmarks/peer_training.py --peer-python peer/bin/python [--out DIR] [--data DIR] [--epochs N]
-        [--size N] [--seeds 1,2,3] [--threads N] [--only NAME,NAME] [--results FILE] [--table]
+        [--size N] [--seeds 1,2,3] [--threads N] [--only NAME/NAME] [--results FILE] [--table]
+    python benchmarks/peer_training.py --page
 """
 
 from __future__ import annotations
@@ -36,14 +37,17 @@ DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
 SCORES = ("VOC07_mAP50", "AP", "AP50")
 PEER = "Ultralytics YOLO11n"
 PEER_NETWORK = "yolo11n.yaml"  # without weights: from scratch
+FASTESTV2 = "--network fastestv2 --anchors auto"
 OWN = {
+    "Yolo-FastestV2": FASTESTV2,
     "MobileNet0.25-YOLOv3": "--network mobilenet0_25",
-    "Yolo-FastestV2": "--network fastestv2 --anchors auto",
-    "MobileNet1.0-YOLOv3": "--network mobilenet1_0",
+    "Yolo-FastestV2, from COCO's weights": FASTESTV2
+    + " --lr 0.003 --weights {data}/fastestv2/coco2017-0.241078ap-model.pth",
 }
 OWN_FLAGS = "--recipe small-data --augment overhead --pretrained-base no"
 LEAST_SCORE = 0.01
 KEPT = Path(__file__).with_suffix(".jsonl")
+PAGE = ROOT / "docs" / "few_images.md"
 
 
 def main() -> int:
@@ -59,13 +63,19 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=8, metavar="N", help="of the peer; ours is the recipe's")
     parser.add_argument("--seeds", default="1", metavar="N,N")
     parser.add_argument("--threads", type=int, default=2, metavar="N")
-    parser.add_argument("--only", metavar="NAME,NAME", help=f"of {', '.join([PEER, *OWN])}")
+    parser.add_argument("--only", metavar="NAME/NAME", help=f"of {' / '.join([PEER, *OWN])}")
     parser.add_argument("--results", default=str(KEPT), metavar="FILE", help="(default: %(default)s)")
     parser.add_argument("--table", action="store_true", help="print what is there, and train nothing")
+    parser.add_argument("--page", action="store_true", help="write the table into docs/few_images.md")
     args = parser.parse_args()
+    if args.page:
+        text = with_table(PAGE.read_text(encoding="utf-8"), kept(Path(args.results)))
+        PAGE.write_text(text, encoding="utf-8")
+        print(f"the table is in {PAGE}")
+        return 0
     out = Path(args.out).resolve()
     out.mkdir(parents=True, exist_ok=True)
-    names = [name for name in (PEER, *OWN) if not args.only or name in args.only.split(",")]
+    names = [name for name in (PEER, *OWN) if not args.only or name in args.only.split("/")]
     if not args.table:
         make_data(Path(args.data), out)
         for seed in map(int, args.seeds.split(",")):
@@ -117,7 +127,15 @@ def train(name: str, seed: int, out: Path, args: argparse.Namespace) -> None:
         )
     else:
         words = ["--data", str(out / "bccd"), "--val-split", "test", "--gpus", "", *OWN_FLAGS.split()]
-        words += [*OWN[name].split(), "--epochs", common[0], "--data-shape", common[1], "--seed", common[2]]
+        words += [
+            *OWN[name].format(data=args.data).split(),
+            "--epochs",
+            common[0],
+            "--data-shape",
+            common[1],
+            "--seed",
+            common[2],
+        ]
         words += ["--val-interval", "1000000", "--save-prefix", f"{place}/"]
         words = [sys.executable, "-m", "gluon_yolo", "train", *words]
         usage = timed(words, args.threads, place)
@@ -186,6 +204,11 @@ def score(data: Path, detected: Path) -> dict[str, float]:
             metric.update(index, detections, dataset.annotations(index))
     numbers = {key: value for metric in metrics for key, value in metric.compute().items()}
     return {key: float(numbers[key]) for key in SCORES}
+
+
+def with_table(page: str, found: Sequence[dict[str, Any]]) -> str:
+    """Return the page with its table written anew."""
+    return page_tables.with_tables(page, {"peers": rows(found)}, "benchmarks/peer_training.py")
 
 
 def rows(found: Sequence[dict[str, Any]]) -> list[list[str]]:

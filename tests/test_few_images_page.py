@@ -9,11 +9,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import ablation  # noqa: E402
+import peer_training  # noqa: E402
 
 
 def test_the_tables_are_written_from_the_scores():
     page = ablation.PAGE.read_text(encoding="utf-8")
     assert ablation.with_tables(page, ablation.kept(ablation.KEPT)) == page
+    assert peer_training.with_table(page, peer_training.kept(peer_training.KEPT)) == page
 
 
 def test_each_score_is_of_a_training_that_a_plan_has():
