@@ -65,6 +65,8 @@ OPTIONS = [
     Case("AdamW", "--optimizer adamw --lr 0.002 --wd 0.05"),
     Case("clipped at 100", "--clip-grad-norm 100"),
     Case("EMA", EMA),
+    Case("constant rate", "--lr-mode constant"),
+    Case("constant rate, EMA", f"--lr-mode constant {EMA}"),
     Case("overlap", "--assigner overlap"),
     Case("neighbours", "--assigner neighbours --lr 0.0015"),
     Case("dynamic", "--assigner dynamic"),
