@@ -5,7 +5,6 @@ from __future__ import annotations
 from gluon_yolo.data.transforms.base import Compose, LazyImage, Transform
 from gluon_yolo.data.transforms.color import ColorDistort
 from gluon_yolo.data.transforms.crop import RandomCrop
-from gluon_yolo.data.transforms.cutout import CutOut
 from gluon_yolo.data.transforms.geometry import (
     LetterBox,
     RandomAffine,
@@ -30,7 +29,6 @@ __all__ = [
     "TRANSFORMS",
     "ColorDistort",
     "Compose",
-    "CutOut",
     "LazyImage",
     "LetterBox",
     "Mosaic",

@@ -11,7 +11,6 @@ from typing import Any
 from gluon_yolo.data.transforms.base import Compose, Transform
 from gluon_yolo.data.transforms.color import ColorDistort
 from gluon_yolo.data.transforms.crop import RandomCrop
-from gluon_yolo.data.transforms.cutout import CutOut
 from gluon_yolo.data.transforms.geometry import (
     LetterBox,
     RandomAffine,
@@ -67,7 +66,6 @@ TRANSFORMS: dict[str, Callable[..., Transform]] = {
     "crop": RandomCrop,
     "affine": RandomAffine,
     "flip": RandomFlip,
-    "cutout": CutOut,
     "resize": Resize,
     "resize-any": ResizeRandomInterp,
     "letterbox": LetterBox,

@@ -25,9 +25,6 @@ GREY = 127
 # A box with a shorter side than this, in pixels of the drawn image, is removed.
 MIN_SIDE = 1.0
 
-# A box with a larger part of it than this under holes is removed, as in YOLOv5's cutout.
-MOST_HIDDEN = 0.6
-
 # One axis: source pixels [start, stop) are drawn into frame pixels [start, stop), mirrored or not.
 Span = tuple[int, int, int, int, bool]
 
@@ -74,8 +71,6 @@ class View:
         color: (3, 4) float64, maps (r, g, b, 1) of 0..255 to the drawn colour; None is the identity.
         fill: RGB colour outside the image.
         interpolation: one of this module's numbers.
-        holes: squares of the frame that are drawn grey, each by its middle relative to width and height, and
-            its side relative to the shorter one.
     """
 
     def __init__(self, source_hw: tuple[int, int], truth: Detections, target_hw: tuple[int, int]) -> None:
@@ -86,7 +81,6 @@ class View:
         self.color: np.ndarray | None = None
         self.fill: tuple[int, int, int] = (0, 0, 0)
         self.interpolation = LINEAR
-        self.holes: list[tuple[float, float, float]] = []
         self._truth = truth
 
     def reduction(self) -> int:
@@ -139,37 +133,13 @@ class View:
         """Return the visible annotations, with boxes (N, 4) clipped to the frame.
 
         A box is removed when its centre is outside the frame, or when its clipped width or height is less
-        than ``MIN_SIDE``, or when more than ``MOST_HIDDEN`` of it is under holes. There is no other rule.
+        than ``MIN_SIDE``. There is no other rule.
         """
         boxes = self.boxes()
         seen = clip(boxes, self.size_hw)
         keep = centers_inside(boxes, self.size_hw) & (seen[:, 2:] - seen[:, :2] >= MIN_SIDE).all(axis=1)
-        if self.holes:
-            keep &= self._hidden(seen) <= MOST_HIDDEN
         kept = self._truth[keep]
         return kept.replace(boxes=seen[keep])
-
-    def _hole_slices(self) -> list[tuple[slice, slice]]:
-        """Return the rows and columns of the frame that each hole covers."""
-        height, width = self.size_hw
-        found = []
-        for x, y, side in self.holes:
-            half = side * min(height, width) / 2
-            rows, columns = (
-                slice(max(0, round(middle - half)), min(most, round(middle + half)))
-                for middle, most in ((y * height, height), (x * width, width))
-            )
-            found.append((rows, columns))
-        return found
-
-    def _hidden(self, boxes: np.ndarray) -> np.ndarray:
-        """Return the part of each box (N, 4) in the frame that is under holes, (N,)."""
-        hidden = np.zeros(self.size_hw, dtype=bool)
-        for hole in self._hole_slices():
-            hidden[hole] = True
-        starts, ends = np.floor(boxes[:, :2]).astype(int), np.ceil(boxes[:, 2:]).astype(int)
-        parts = [hidden[y1:y2, x1:x2] for (x1, y1), (x2, y2) in zip(starts, ends)]
-        return np.array([part.mean() if part.size else 0.0 for part in parts])
 
     def settle(self) -> None:
         """Adjust the geometry by less than a pixel, so that a crop and a resize draw it exactly.
@@ -211,8 +181,6 @@ class View:
             self._draw_upright(image, out)
         else:
             self._draw_turned(image, out)
-        for hole in self._hole_slices():
-            out[hole] = GREY
         return out
 
     def _span(self, axis: int) -> Span | None:
