@@ -22,13 +22,9 @@ class GradientSum:
     Args:
         parameters: what is trained, on this process's device, in the network's order.
         processes: whose gradients are added. Of one process alone, nothing is done.
-
-    Attributes:
-        waits: whether the next backward pass sends nothing, because more follow before :meth:`finish`.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], processes: ProcessGroup) -> None:
-        self.waits = False
         self._processes = processes
         self._buckets: list[list[nn.Parameter]] = []
         self._bucket_of: dict[nn.Parameter, int] = {}
@@ -55,8 +51,6 @@ class GradientSum:
 
     def _is_made(self, parameter: Tensor) -> None:
         """Note that a gradient is complete, and send the buckets whose turn has come."""
-        if self.waits:
-            return
         self._missing[self._bucket_of[parameter]] -= 1
         while len(self._sums) < len(self._buckets) and not self._missing[len(self._sums)]:
             self._send(self._buckets[len(self._sums)])
@@ -66,7 +60,7 @@ class GradientSum:
         self._sums.append((flat, self._processes.sum_later(flat)))
 
     def finish(self) -> None:
-        """Wait for the sums, and set the gradients to them; called after an update's last backward pass."""
+        """Wait for the sums, and set the gradients to them; called after each backward pass."""
         while len(self._sums) < len(self._buckets):  # a parameter that a backward pass did not reach
             self._send(self._buckets[len(self._sums)])
         for bucket, (flat, sending) in zip(self._buckets, self._sums):

@@ -165,15 +165,6 @@ class TrainConfig(Settings):
         """Return whether a mosaic of the augmentation is used in an epoch."""
         return epoch < self.epochs - self.no_mosaic_epochs
 
-    def updates_after(self, batch: int, batches: int) -> bool:
-        """Return whether weights are updated after a batch of an epoch, as they are after its last one.
-
-        Args:
-            batch: its number, from 1.
-            batches: of an epoch.
-        """
-        return batch % self.accumulate == 0 or batch == batches
-
     def schedule(self, batches_per_epoch: int) -> Schedule:
         """Return the learning rate schedule."""
         return Schedule(

@@ -29,14 +29,12 @@ MOST_THREADS = 4  # because of Python's lock, even two threads are only 1.65 tim
 
 # Smallest valid values; infinity and NaN are always invalid.
 _AT_LEAST = {
-    **dict.fromkeys(("epochs", "batch_size", "accumulate", "max_detections"), 1),
+    **dict.fromkeys(("epochs", "batch_size", "max_detections"), 1),
     **dict.fromkeys(("log_interval", "val_interval", "shape_interval"), 1),
     **dict.fromkeys(("start_epoch", "seed", "num_workers", "save_interval", "no_mixup_epochs"), 0),
-    **dict.fromkeys(("restarts", "patience", "hours", "rollbacks", "no_mosaic_epochs", "class_balance"), 0),
+    **dict.fromkeys(("restarts", "patience", "hours", "rollbacks", "no_mosaic_epochs"), 0),
     **dict.fromkeys(("warmup_epochs", "warmup_lr", "lr_decay_period", "momentum", "wd"), 0),
-    **dict.fromkeys(
-        ("target_lr", "cosine_epochs", "profile", "ema_decay", "ema_ramp_up", "clip_grad_norm"), 0
-    ),
+    **dict.fromkeys(("target_lr", "cosine_epochs", "profile", "ema_decay", "ema_ramp_up"), 0),
     "num_samples": -1,
 }
 _ABOVE_0 = ("lr", "lr_power", "warmup_power", "loss_scale", "process_timeout", "distil_weight")
@@ -83,7 +81,6 @@ def check_settings(settings: Mapping[str, Any], frozen: Sequence[str]) -> None:
         require(name, settings[name] in choices, f"choose from {', '.join(choices)}")
     for name in ("momentum", "ema_decay"):
         require(name, settings[name] < 1, "must be below 1")
-    require("class_balance", settings["class_balance"] <= 1, "must be a share of the pictures, 1 at most")
     _check_learning(settings, require)
     require("freeze", settings["freeze"] is None or bool(frozen), "names nothing")
     _check_smoothing(settings, require)

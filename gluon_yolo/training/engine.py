@@ -51,13 +51,12 @@ class Engine(Protocol):
         """The names of the devices that share a batch."""
         ...
 
-    def __call__(self, batch: Batch, learning_rate: float, updates: bool = True) -> np.ndarray:
+    def __call__(self, batch: Batch, learning_rate: float) -> np.ndarray:
         """Train on one batch.
 
         Args:
             batch: its size must be a multiple of the number of devices.
             learning_rate: of this step.
-            updates: whether weights are updated, by the mean gradient of all images since the last time.
 
         Returns:
             The losses in the order of ``loss_names``, means over the images of the batch.

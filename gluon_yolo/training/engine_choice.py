@@ -126,8 +126,6 @@ def make_engine(
             *options,
             ema=Decay.of(config),
             teacher=teacher,
-            sums_gradients=config.accumulate > 1,
-            max_norm=config.clip_grad_norm,
             optimizer=config.optimizer,
         )
     from gluon_yolo.training.torch_engine.step import TorchStep
@@ -143,7 +141,6 @@ def make_engine(
         processes=processes,
         ema=Decay.of(config),
         teacher=teacher,
-        max_norm=config.clip_grad_norm,
         optimizer=config.optimizer,
     )
 

@@ -52,7 +52,6 @@ class Settings:
     mixup: bool = _field(False, "mix pairs of images")
     no_mixup_epochs: int = _field(20, "epochs without mixup at the end")
     no_mosaic_epochs: int = _field(0, "epochs without mosaic at the end")
-    class_balance: float = _field(0.0, "share of images below which a class is rare, and drawn more; 0: not")
     box_loss: str = _field(
         "auto", "yolo3 (centre and size apart), giou, diou, ciou, or auto: the network's own"
     )
@@ -63,8 +62,6 @@ class Settings:
     ema: bool = _field(False, "validate, save and export the moving average of the weights")
     ema_decay: float = _field(0.999, "share of the average that an update keeps, after the ramp-up")
     ema_ramp_up: float = _field(300.0, "updates in which that share grows to two thirds of it; 0: none")
-    accumulate: int = _field(1, "batches whose gradients make one update")
-    clip_grad_norm: float = _field(0.0, "shorten the gradient of an update to this norm; 0: not")
     loss_scale: float = _field(
         1.0, "factor of the losses before the backward pass; gradients are divided by it"
     )

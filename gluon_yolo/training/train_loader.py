@@ -37,7 +37,6 @@ def make_loader(
         resize_interval=config.shape_interval,
         worker_type=config.loader_worker_type,
         share=processes.share,
-        class_balance=config.class_balance,
     )
 
 
@@ -63,8 +62,6 @@ def log_sampling(config: TrainConfig, loader: TrainLoader) -> None:
             )
         else:
             log.info("mosaic: off from epoch %d on", config.epochs - config.no_mosaic_epochs)
-    if loader.balance is not None:
-        log.info("%s", loader.balance.line(tuple(loader.dataset.class_names)))
 
 
 def _warn(text: str) -> None:

@@ -216,7 +216,7 @@ class Trainer:
         with contextlib.closing(batches):
             for batch in islice(batches, self.batches - progress.batch):
                 self._train_step(batch)
-                if self.should_stop and config.updates_after(progress.batch, self.batches):
+                if self.should_stop:
                     break
         self.callbacks.call("on_steps_end", self)
         self.processes.settle()
@@ -230,8 +230,7 @@ class Trainer:
         self.batch, self.learning_rate = batch, self._scheduled_rate()
         self.callbacks.call("on_step_begin", self)
         try:
-            updates = self.config.updates_after(self.progress.batch + 1, self.batches)
-            losses = self.step(batch, self.learning_rate, updates)
+            losses = self.step(batch, self.learning_rate)
         except NotFinite as error:
             raise Diverged(str(error)) from error
         self.losses = dict(zip(self.step.loss_names, losses.tolist()))

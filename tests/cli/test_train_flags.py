@@ -294,7 +294,6 @@ finally:
         ("--warmup-epochs 0.5 --warmup-power 4", {"warmup_epochs": 0.5, "warmup_power": 4}),
         ("--loss-scale 1024 --box-loss ciou", {"loss_scale": 1024, "box_loss": "ciou"}),
         ("--optimizer adamw --wd .05", {"optimizer": "adamw", "wd": 0.05}),
-        ("--accumulate 4 --clip-grad-norm 10", {"accumulate": 4, "clip_grad_norm": 10}),
         ("--ema --ema-decay .99 --ema-ramp-up 50", {"ema": True, "ema_decay": 0.99, "ema_ramp_up": 50}),
         ("--label-smooth --label-smooth-factor .1", {"label_smooth": True, "label_smooth_factor": 0.1}),
         ("--val-metric voc", {"val_metric": "voc"}),

@@ -16,7 +16,7 @@ from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.state import Progress
 from tests.small_training import draw_data, parameters, rows, start_run
 
-COSINE = "--lr-mode cosine --lr 0.001 --augment mosaic,light --no-mosaic-epochs 1 --class-balance 1".split()
+COSINE = "--lr-mode cosine --lr 0.001 --augment mosaic,light --no-mosaic-epochs 1".split()
 
 
 @pytest.fixture(scope="module")

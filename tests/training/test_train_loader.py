@@ -1,4 +1,4 @@
-"""Which images an epoch has, by the settings of a run: close-mosaic and class balance."""
+"""Which images an epoch has, by the settings of a run: close-mosaic."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gluon_yolo import Callback
 from tests.small_trainer import small_trainer
 from tests.small_training import assert_equal_runs, draw_data, start_run
 
-SAMPLED = {"augment": "mosaic,light", "no_mosaic_epochs": 1, "class_balance": 1.0, "epochs": 2}
+SAMPLED = {"augment": "mosaic,light", "no_mosaic_epochs": 1, "epochs": 2}
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +55,6 @@ def test_the_last_epochs_have_no_mosaic_of_the_trainer(data, tmp_path):
             "--augment mosaic,light --no-mosaic-epochs 2",
             "mosaic: never on: the last 2 of 2 epochs go without; ",
         ),
-        (
-            "--class-balance 0.001",
-            "class balance: no class is that rare; all pictures are drawn equally often",
-        ),
-        ("--class-balance 1", "class balance: pictures of rare classes are drawn more often: "),
     ],
 )
 def test_what_is_said(data, tmp_path, flags, said):

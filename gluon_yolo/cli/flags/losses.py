@@ -17,23 +17,10 @@ def add_loss_arguments(group: Any) -> None:
         "(default: GluonCV's, the smaller of 1/40 and one over the classes)"
     )
     whole = "epochs at the end without the mosaic of --augment, on pictures as they are in use"
-    rare = (
-        "draw pictures of rare classes more often, those that less than this share of the pictures has, such "
-        "as 0.1: by sqrt(T / share), as LVIS does; 0: all equally often"
-    )
     boxes = "of boxes: YOLOv3's, centre and size apart, or by overlap; auto: the network's own"
     descent = (
         "how weights are updated; adamw takes steps of like size for all weights, with an --lr of 0.001 or "
         "less and a --wd of 0.01 or more"
-    )
-    several = (
-        "batches whose gradients make one update: as a batch of N times as many pictures, in the memory of "
-        "one, with an --lr for as many. Batch normalisation still sees one batch at a time: with fewer than "
-        "about eight pictures --freeze-bn may be better"
-    )
-    longest = (
-        "shorten the gradient of an update to this Euclidean norm, over all weights together, where it is "
-        "longer: against jumps of the loss; 0: not"
     )
     ema = (
         "validate, save and export the moving average of the weights, which is steadier than the weights; "
@@ -67,7 +54,6 @@ def add_loss_arguments(group: Any) -> None:
     _add(group, "--mixup", help=mixup)
     _add(group, "--no-mixup-epochs", help="epochs without mixup at the end")
     _add(group, "--no-mosaic-epochs", help=whole)
-    _add(group, "--class-balance", metavar="T", help=rare)
     _add(
         group, "--label-smooth", help="soften class targets, where classes are easily mistaken for each other"
     )
@@ -81,8 +67,6 @@ def add_loss_arguments(group: Any) -> None:
         help="weight decay; more where training scores well and validation does not",
     )
     _add(group, "--no-wd", help="no weight decay on biases and batch normalisation")
-    _add(group, "--accumulate", metavar="N", help=several)
-    _add(group, "--clip-grad-norm", metavar="X", help=longest)
     _add(group, "--ema", help=ema)
     _add(group, "--ema-decay", metavar="X", help=decay)
     _add(group, "--ema-ramp-up", metavar="N", help=ramp_up)

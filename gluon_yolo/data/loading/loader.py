@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gluon_yolo.assigners import assign, rows_per_object
-from gluon_yolo.data.loading.balance import Balance
 from gluon_yolo.data.loading.collate import Batch, collate
 from gluon_yolo.data.loading.processes import ProcessWorkers
 from gluon_yolo.data.loading.sampler import SIZE, Assigner, Job, Sampler, image_order
@@ -62,11 +60,8 @@ class TrainLoader:
         worker_type: ``thread``: decoding and drawing release Python's lock, and nothing is copied; or
             ``process``, for a user's data sets and transforms that hold the lock.
         share: the part of each global batch that is read and yielded.
-        class_balance: the share of the images below which a class is rare; images of rare classes are drawn
-            more often, in epochs of the same length. 0 draws all images equally often.
 
     Attributes:
-        balance: how often each image is drawn; None where all are drawn equally often.
         places: the places in the global batch that a yielded batch has.
         target_rows: the number of target rows of an image is a multiple of this.
         time_waiting: seconds that the consumer has waited for batches, over all epochs.
@@ -91,7 +86,6 @@ class TrainLoader:
         assigner: Assigner = assign,
         worker_type: str = "thread",
         share: Share = WHOLE,
-        class_balance: float = 0.0,
     ) -> None:
         if not len(dataset):
             raise UserError("the training data has no pictures: check its folder and the name of its split")
@@ -103,7 +97,6 @@ class TrainLoader:
             raise ValueError(f"worker_type: expected one of {WORKER_TYPES}, got {worker_type!r}")
         self.dataset = dataset
         self.sampler = Sampler(dataset, transform, spec, seed, mixup_alpha, assigner)
-        self.balance = Balance.of(dataset, class_balance) if class_balance else None
         self.batch_size = batch_size
         self.places = share.places(batch_size)
         self.sizes_hw = [(int(height), int(width)) for height, width in sizes_hw]
@@ -176,17 +169,14 @@ class TrainLoader:
 
     def _order(self, epoch: int) -> list[int]:
         """Return the indices into the data set of an epoch's batches, in order."""
-        length = len(self) * self.batch_size
-        if self.balance is not None:
-            return self.balance.order(self.seed, epoch, length).tolist()
-        return np.resize(image_order(self.seed, epoch, len(self.dataset)), length).tolist()
+        order = image_order(self.seed, epoch, len(self.dataset))
+        return np.resize(order, len(self) * self.batch_size).tolist()
 
     def _jobs(
         self, epoch: int, start_batch: int, mixup: bool, mosaic: bool
     ) -> Iterator[tuple[Job, np.ndarray]]:
         """Yield the jobs of this share of an epoch, each with its slice of the batch's array."""
         order = self._order(epoch)
-        repeats = _repeats(order)
         for number in range(start_batch, len(self)):
             rng = np.random.default_rng((SIZE, self.seed, epoch, number // self.resize_interval))
             size_hw = self.sizes_hw[rng.integers(len(self.sizes_hw))]
@@ -195,14 +185,5 @@ class TrainLoader:
             images = np.empty((len(self.places), *size_hw, 3), dtype=np.uint8)
             for image, place in zip(images, self.places):
                 position = number * self.batch_size + place
-                yield Job(epoch, order[position], repeats[position], mixup, size_hw, mosaic), image
-
-
-def _repeats(order: Sequence[int]) -> list[int]:
-    """Return for each image of an order how many times it was there before."""
-    times: Counter[int] = Counter()
-    repeats = []
-    for index in order:
-        repeats.append(times[index])
-        times[index] += 1
-    return repeats
+                repeat = position // len(self.dataset)
+                yield Job(epoch, order[position], repeat, mixup, size_hw, mosaic), image

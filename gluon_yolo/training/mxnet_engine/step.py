@@ -24,7 +24,6 @@ from gluon_yolo.training.data_parallel import split_batch
 from gluon_yolo.training.engine import NotFinite
 from gluon_yolo.training.mxnet_engine.adamw import make_trainer
 from gluon_yolo.training.mxnet_engine.average import MXNetAverage
-from gluon_yolo.training.mxnet_engine.gradients import MXNetGradients, clipped
 from gluon_yolo.training.mxnet_engine.sgd import use_fast_kernels
 from gluon_yolo.training.mxnet_engine.teacher import MXNetTeacher
 from gluon_yolo.training.teacher import Teacher
@@ -54,8 +53,6 @@ class TrainStep:
             gradients of a float16 network from underflow.
         ema: how fast the moving average of the weights forgets; None keeps none.
         teacher: whose predictions on each batch are targets too; None is none.
-        sums_gradients: whether several batches have one update.
-        max_norm: of the gradient of an update, which is shortened to it; 0 is no limit.
         optimizer: ``sgd`` or ``adamw``.
 
     Attributes:
@@ -79,8 +76,6 @@ class TrainStep:
         loss_scale: float = 1.0,
         ema: Decay | None = None,
         teacher: Teacher | None = None,
-        sums_gradients: bool = False,
-        max_norm: float = 0.0,
         optimizer: str = "sgd",
     ):
         if not 0 < loss_scale < float("inf"):
@@ -88,7 +83,6 @@ class TrainStep:
         self.net = net
         self.contexts = list(contexts)
         self.loss_scale = loss_scale
-        self._max_norm = max_norm
         self.loss = make_loss(net.spec, box_loss, label_smooth)
         self._teacher: MXNetTeacher | None = None
         if teacher is not None:
@@ -97,7 +91,6 @@ class TrainStep:
         self.loss.initialize(ctx=self.contexts)
         parameters = structural_parameters(net)
         trained = {p.name: p for p in parameters.values() if p.grad_req != "null"}
-        self._gradients = MXNetGradients(list(trained.values()), sums_gradients)
         # Two graphs: the number of objects changes from batch to batch, and then only the losses plan their
         # memory again.
         net.hybridize(static_alloc=True)
@@ -113,7 +106,6 @@ class TrainStep:
             momentum,
             wd,
             kvstore="device" if self.contexts[0].device_type == "gpu" else "local",
-            update_on_kvstore=False if max_norm else None,  # else the sum over the devices is not seen
         )
         self.average = None if ema is None else MXNetAverage(net, ema)
         self.from_net()
@@ -129,13 +121,12 @@ class TrainStep:
         """The names of the devices that share a batch."""
         return [str(context) for context in self.contexts]
 
-    def __call__(self, batch: Batch, learning_rate: float, updates: bool = True) -> np.ndarray:
+    def __call__(self, batch: Batch, learning_rate: float) -> np.ndarray:
         """Train on one batch.
 
         Args:
             batch: its size must be a multiple of the number of devices.
             learning_rate: of this step.
-            updates: whether weights are updated, by the mean gradient of all images since the last time.
 
         Returns:
             The losses in the order of ``loss.names``, means over the images of the batch.
@@ -150,23 +141,11 @@ class TrainStep:
         if not np.isfinite(numbers).all():
             raise NotFinite(batch, self.loss.names, numbers)
         self._on_each_device(self._backward, [(part,) for part in losses])
-        self._gradients.images += len(batch.images)
-        if updates:
-            self._update(learning_rate)
-        return numbers
-
-    def _update(self, learning_rate: float) -> None:
-        """Update the weights, and their average."""
         self.trainer.set_learning_rate(learning_rate)
-        divisor = self._gradients.images * self.loss_scale
-        if self._max_norm:
-            self.trainer.allreduce_grads()
-            self.trainer.update(divisor / clipped(self._gradients.norm() / divisor, self._max_norm))
-        else:
-            self.trainer.step(divisor)
-        self._gradients.drop()
+        self.trainer.step(len(batch.images) * self.loss_scale)
         if self.average:
             self.average.update(self.trainer.optimizer.num_update)
+        return numbers
 
     def _forward(self, pixels: nd.NDArray, *targets: nd.NDArray) -> list[nd.NDArray]:
         """Return the losses of one device, each (B / D,), recorded for the backward pass."""
@@ -210,8 +189,7 @@ class TrainStep:
         """Do nothing: the network and ``trainer`` are what is trained."""
 
     def from_net(self) -> None:
-        """Continue with the optimizer of ``trainer``, and without gradients; the rest is what is trained."""
-        self._gradients.drop()
+        """Continue with the optimizer of ``trainer``; the rest is what is trained."""
         if self.contexts[0].device_type == "cpu" and isinstance(self.trainer.optimizer, mx.optimizer.SGD):
             use_fast_kernels(self.trainer)
 

@@ -31,7 +31,6 @@ from gluon_yolo.training.teacher import Teacher
 from gluon_yolo.training.torch_engine import state
 from gluon_yolo.training.torch_engine.adamw import AdamW
 from gluon_yolo.training.torch_engine.average import TorchAverage
-from gluon_yolo.training.torch_engine.gradients import clip_gradients
 from gluon_yolo.training.torch_engine.precision import set_switches
 from gluon_yolo.training.torch_engine.sgd import SGD
 from gluon_yolo.training.torch_engine.teacher import TorchTeacher
@@ -62,7 +61,6 @@ class TorchStep:
         deterministic: whether a GPU is to give the same bits in every run.
         processes: which train together; each has a share of the batch.
         ema: how fast the moving average of the weights forgets; None keeps none.
-        max_norm: of the gradient of an update, which is shortened to it; 0 is no limit.
         optimizer: ``sgd`` or ``adamw``.
         seed: of the random numbers of a step (dropout); a resumed training goes on with the same ones.
         dtype: of weights and arithmetic; float64 is for tests.
@@ -98,7 +96,6 @@ class TorchStep:
         processes: Processes | None = None,
         ema: Decay | None = None,
         teacher: Teacher | None = None,
-        max_norm: float = 0.0,
         optimizer: str = "sgd",
     ):
         if not 0 < loss_scale < float("inf"):
@@ -131,8 +128,6 @@ class TorchStep:
         self.trainer = make_trainer(trained, optimizer, momentum, wd, kvstore="local")
         self.optimizer = self._new_optimizer()
         self._updates = 0
-        self._batches, self._images = 0, 0  # since the last update
-        self._max_norm = max_norm
         self._is_ahead = False
 
     @property
@@ -145,7 +140,7 @@ class TorchStep:
         """The name of the device."""
         return [str(self.device)]
 
-    def __call__(self, batch: Batch, learning_rate: float, updates: bool = True) -> np.ndarray:
+    def __call__(self, batch: Batch, learning_rate: float) -> np.ndarray:
         """Train on one batch.
 
         The only wait for a GPU is for the losses, before the backward pass is started.
@@ -153,7 +148,6 @@ class TorchStep:
         Args:
             batch: this process's share of it, of one size in all processes.
             learning_rate: of this step.
-            updates: whether weights are updated, by the mean gradient of all images since the last time.
 
         Returns:
             The losses in the order of ``loss_names``, means over the images of the whole batch.
@@ -164,7 +158,6 @@ class TorchStep:
         self.module.train()
         if self._has_dropout:
             drawn = (self._seed * 1_000_003 + self._updates) * self._group.world + self._group.rank
-            drawn += self._batches << 40
             torch.manual_seed(drawn % 2**63)
         with _compiling():
             losses = self._forward(self._on_device(batch.images), batch)
@@ -174,29 +167,19 @@ class TorchStep:
             is_bad = not bool(torch.isfinite(losses.mean(dim=1)).all())
             names = self.processes.names_of(batch.names, is_bad)
             raise NotFinite(dataclasses.replace(batch, names=names), self.loss_names, numbers)
-        self._gradients.waits = not updates
         losses.backward(torch.full_like(losses, self.loss_scale))
-        self._batches += 1
-        self._images += len(batch.images) * self._group.world
-        if updates:
-            self._update(learning_rate)
+        self._gradients.finish()
+        self.trainer.set_learning_rate(learning_rate)
+        images = len(batch.images) * self._group.world
+        scale = self.trainer._scale / (images * self.loss_scale)
+        self.trainer.optimizer.rescale_grad = scale
+        self.optimizer.step(learning_rate, scale)
         update_statistics(self.module)
-        if updates and self.average:
+        self._updates += 1
+        if self.average:
             self.average.update(self._updates)
         self._is_ahead = True
         return numbers
-
-    def _update(self, learning_rate: float) -> None:
-        """Update the weights."""
-        self._gradients.finish()
-        self.trainer.set_learning_rate(learning_rate)
-        scale = self.trainer._scale / (self._images * self.loss_scale)
-        self.trainer.optimizer.rescale_grad = scale
-        if self._max_norm:
-            clip_gradients(self.module.parameters(), self._max_norm / scale)
-        self.optimizer.step(learning_rate, scale)
-        self._updates += 1
-        self._batches, self._images = 0, 0
 
     def _on_device(self, array: np.ndarray) -> Tensor:
         """Return an array on the device; a GPU copies it while this process goes on."""
@@ -255,9 +238,6 @@ class TorchStep:
 
     def from_net(self) -> None:
         """Continue with the weights, statistics and velocities of the Gluon network and of ``trainer``."""
-        for parameter in self.module.parameters():
-            parameter.grad = None
-        self._batches, self._images = 0, 0
         state.from_net(self.net, self.module)
         self.optimizer = self._new_optimizer()
         self._updates = state.from_trainer(self.net, self.trainer, self.optimizer)

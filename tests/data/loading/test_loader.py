@@ -16,7 +16,7 @@ from gluon_yolo.data.loading import loader as loading
 from gluon_yolo.data.loading.collate import Batch
 from gluon_yolo.data.loading.loader import TrainLoader
 from gluon_yolo.data.quality.report import DatasetReport
-from gluon_yolo.data.transforms import Resize, light_train, yolo3_train
+from gluon_yolo.data.transforms import Mosaic, Resize, light_train, yolo3_train
 from gluon_yolo.data.transforms.mixup import mix
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
@@ -265,3 +265,14 @@ def test_wrong_use_is_said() -> None:
         loader(Memory(3), sizes_hw=[])
     with pytest.raises(ValueError, match="seed"):
         loader(Memory(3), seed=-1)
+
+
+@pytest.mark.parametrize("workers, worker_type", [(0, "thread"), (2, "thread"), (1, "process")])
+def test_without_mosaic_an_epoch_is_that_of_the_tile(workers, worker_type):
+    options = {"workers": workers, "worker_type": worker_type}
+    mosaic = Mosaic(light_train(), probability=1.0)
+    with loader(Memory(8), transform=mosaic, **options) as mixed:
+        with loader(Memory(8), transform=light_train()) as plain:
+            assert_equal(list(mixed.epoch(0, mosaic=False)), list(plain.epoch(0)))
+            first, other = next(mixed.epoch(0)), next(plain.epoch(0))
+            assert not np.array_equal(first.images, other.images)

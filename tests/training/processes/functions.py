@@ -35,15 +35,12 @@ class Case(NamedTuple):
     dtype: str
     freeze: tuple[str, ...] = ()
     loss_scale: float = 1.0
-    accumulate: int = 1
-    max_norm: float = 0.0
 
 
 CASES = {
     "SyncBN in float64": Case("sync", "float64"),
     "SyncBN in float32": Case("sync", "float32"),
     "frozen norms and layers in float64": Case("frozen", "float64", ("backbone.stages.0",), 128.0),
-    "summed and clipped gradients in float64": Case("frozen", "float64", (), 1.0, 2, 0.5),
 }
 
 
@@ -97,11 +94,8 @@ def _steps(case: Case, processes: Processes) -> Result:
     net = random_detector(norm=case.norm)
     freeze(net, case.freeze)
     dtype, places = getattr(torch, case.dtype), processes.share.places(IMAGES)
-    step = TorchStep(
-        net, dtype=dtype, loss_scale=case.loss_scale, processes=processes, max_norm=case.max_norm
-    )
-    updates = [(at + 1) % case.accumulate == 0 or at + 1 == STEPS for at in range(STEPS)]
-    losses = [step(batch_of(net.spec, at, places), RATE * (at + 1), updates[at]) for at in range(STEPS)]
+    step = TorchStep(net, dtype=dtype, loss_scale=case.loss_scale, processes=processes)
+    losses = [step(batch_of(net.spec, at, places), RATE * (at + 1)) for at in range(STEPS)]
     step.share_statistics()
     return np.stack(losses), {
         name: each.detach().numpy().copy() for name, each in step.module.state_dict().items()

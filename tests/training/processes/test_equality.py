@@ -12,10 +12,7 @@ pytest.importorskip("torch", reason="several processes are torch's engine")
 from gluon_yolo.training.processes.launch import Launch, launch  # noqa: E402
 from tests.training.processes.functions import Result, average_of_processes, train_cases  # noqa: E402
 
-FLOAT64 = (
-    *("SyncBN in float64", "frozen norms and layers in float64"),
-    "summed and clipped gradients in float64",
-)
+FLOAT64 = ("SyncBN in float64", "frozen norms and layers in float64")
 
 
 @pytest.fixture(scope="module")
