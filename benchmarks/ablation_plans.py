@@ -10,10 +10,17 @@ SETS = ("bccd", "raccoon")
 
 
 class Case(NamedTuple):
-    """One line of a table: a name, and what its trainings add to the command."""
+    """One line of a table.
+
+    Args:
+        name: of the line.
+        flags: what its trainings add to the command.
+        commit: the last one whose package had all of these flags; empty where it has them.
+    """
 
     name: str
     flags: str
+    commit: str = ""
 
 
 class Plan(NamedTuple):
@@ -57,24 +64,25 @@ V2 = (
 )
 FAST_LARGE = "--engine torch --precision bfloat16"  # 1.5 times as fast here, where the processor has it
 TEACHER = "--teacher {out}/runs/large/{set}/overlap-1/*-1"
+BEFORE = "cce4be9"  # options that gained nothing left the package after it
 EMA = "--ema --ema-decay 0.99 --ema-ramp-up 100"
 OPTIONS = [
     Case("none", ""),
     Case("rate 0.0015", "--lr 0.0015"),
     Case("rate 0.006", "--lr 0.006"),
     Case("AdamW", "--optimizer adamw --lr 0.002 --wd 0.05"),
-    Case("clipped at 100", "--clip-grad-norm 100"),
+    Case("clipped at 100", "--clip-grad-norm 100", BEFORE),
     Case("EMA", EMA),
     Case("constant rate", "--lr-mode constant"),
     Case("constant rate, EMA", f"--lr-mode constant {EMA}"),
     Case("overlap", "--assigner overlap"),
     Case("neighbours", "--assigner neighbours --lr 0.0015"),
     Case("dynamic", "--assigner dynamic"),
-    Case("cut-out", "--augment light,cutout"),
+    Case("cut-out", "--augment light,cutout", BEFORE),
     Case("mosaic", "--augment mosaic,light"),
     Case("mosaic closed", "--augment mosaic,light --no-mosaic-epochs 5"),
-    Case("class balance", "--class-balance 0.5"),
-    Case("accumulate 4", "--accumulate 4 --lr 0.006"),
+    Case("class balance", "--class-balance 0.5", BEFORE),
+    Case("accumulate 4", "--accumulate 4 --lr 0.006", BEFORE),
     Case("without SPP", "--network {out}/data/without-spp.cfg"),
 ]
 ALL = (
@@ -88,15 +96,15 @@ PLANS = {
         "choose",
         f"{SMALL} {ALL}",
         [
-            Case("all", EMA),
-            Case("without overlap", f"{EMA} {ONE_ANCHOR}"),
-            Case("without EMA", ""),
-            Case("without clipping", f"{EMA} --clip-grad-norm 0"),
-            Case("without class balance", f"{EMA} --class-balance 0"),
-            Case("without mosaic", f"{EMA} --augment light,cutout --no-mosaic-epochs 0"),
-            Case("without cut-out", f"{EMA} --augment mosaic,light"),
-            Case("with AdamW", f"{EMA} --optimizer adamw --lr 0.002 --wd 0.05"),
-            Case("with accumulate 4", f"{EMA} --accumulate 4 --lr 0.006"),
+            Case("all", EMA, BEFORE),
+            Case("without overlap", f"{EMA} {ONE_ANCHOR}", BEFORE),
+            Case("without EMA", "", BEFORE),
+            Case("without clipping", f"{EMA} --clip-grad-norm 0", BEFORE),
+            Case("without class balance", f"{EMA} --class-balance 0", BEFORE),
+            Case("without mosaic", f"{EMA} --augment light,cutout --no-mosaic-epochs 0", BEFORE),
+            Case("without cut-out", f"{EMA} --augment mosaic,light", BEFORE),
+            Case("with AdamW", f"{EMA} --optimizer adamw --lr 0.002 --wd 0.05", BEFORE),
+            Case("with accumulate 4", f"{EMA} --accumulate 4 --lr 0.006", BEFORE),
         ],
     ),
     "start": Plan(
