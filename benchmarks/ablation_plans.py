@@ -64,7 +64,7 @@ V2 = (
 )
 FAST_LARGE = "--engine torch --precision bfloat16"  # 1.5 times as fast here, where the processor has it
 TEACHER = "--teacher {out}/runs/large/{set}/overlap-1/*-1"
-BEFORE = "cce4be9"  # options that gained nothing left the package after it
+BEFORE = "a622be9"  # options that gained nothing left the package after it
 EMA = "--ema --ema-decay 0.99 --ema-ramp-up 100"
 OPTIONS = [
     Case("none", ""),
