@@ -81,12 +81,13 @@ OPTIONS = [
     Case("cut-out", "--augment light,cutout", BEFORE),
     Case("mosaic", "--augment mosaic,light"),
     Case("mosaic closed", "--augment mosaic,light --no-mosaic-epochs 5"),
-    Case("class balance", "--class-balance 0.5", BEFORE),
+    Case("class balance 0.5", "--class-balance 0.5", BEFORE),  # no class is so rare: only the order changes
+    Case("class balance 1", "--class-balance 1", BEFORE),
     Case("accumulate 4", "--accumulate 4 --lr 0.006", BEFORE),
     Case("without SPP", "--network {out}/data/without-spp.cfg"),
 ]
 ALL = (
-    "--assigner overlap --clip-grad-norm 100 --class-balance 0.5 --augment mosaic,light,cutout "
+    "--assigner overlap --clip-grad-norm 100 --class-balance 1 --augment mosaic,light,cutout "
     "--no-mosaic-epochs 5"
 )
 PLANS = {
