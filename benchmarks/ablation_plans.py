@@ -132,6 +132,7 @@ PLANS = {
             Case("rate 0.006", "--lr 0.006"),
             Case("rate 0.012", "--lr 0.012"),
             Case("batch 2, rate 0.0015", "--batch-size 2 --lr 0.0015"),
+            Case("constant rate, EMA", f"--lr-mode constant {EMA}"),
         ],
     ),
     "zoo": Plan(

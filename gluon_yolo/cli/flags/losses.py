@@ -23,8 +23,8 @@ def add_loss_arguments(group: Any) -> None:
         "less and a --wd of 0.01 or more"
     )
     ema = (
-        "validate, save and export the moving average of the weights, which is steadier than the weights; "
-        "also for noisy losses and high rates"
+        "validate, save and export the moving average of the weights, which is steadier than the weights: "
+        "where the rate does not end low, as where --hours or --patience end a training early"
     )
     decay = "share of the average that an update keeps: 0.999 averages over about 1000 updates; less for few"
     ramp_up = (
