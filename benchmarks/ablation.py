@@ -73,16 +73,17 @@ def main() -> int:
     unknown = set(names) - {case.name for case in plan.cases}
     if unknown:
         parser.error(f"--only: {args.plan} has no {', '.join(sorted(unknown))}")
-    gone = [f"{case.name} ({case.commit})" for case in plan.cases if case.name in names and case.commit]
-    if gone:
-        print(f"not trained, as options left the package (which commit has them): {', '.join(gone)}")
     if not args.table:
+        cases = [case for case in plan.cases if case.name in names]
+        gone = [f"{case.name} ({case.commit})" for case in cases if case.commit]
+        if gone:
+            print(f"not trained, as options left the package (which commit has them): {', '.join(gone)}")
         make_data(Path(args.data), out / "data")
         write_without_spp(Path(args.data), out / "data")
         for seed in map(int, args.seeds.split(",")):
-            for case in plan.cases:
+            for case in cases:
                 for data_set in args.sets.split(",") if args.sets else plan.sets:
-                    if case.name in names and not case.commit:
+                    if not case.commit:
                         train(args.plan, case, data_set, seed, out, args)
     print(page_tables.table(rows(args.plan, kept(Path(args.results)))))
     return 0

@@ -104,7 +104,6 @@ PLANS = {
             Case("without class balance", f"{EMA} --class-balance 0", BEFORE),
             Case("without mosaic", f"{EMA} --augment light,cutout --no-mosaic-epochs 0", BEFORE),
             Case("without cut-out", f"{EMA} --augment mosaic,light", BEFORE),
-            Case("with AdamW", f"{EMA} --optimizer adamw --lr 0.002 --wd 0.05", BEFORE),
             Case("with accumulate 4", f"{EMA} --accumulate 4 --lr 0.006", BEFORE),
         ],
     ),

@@ -127,15 +127,8 @@ def train(name: str, seed: int, out: Path, args: argparse.Namespace) -> None:
         )
     else:
         words = ["--data", str(out / "bccd"), "--val-split", "test", "--gpus", "", *OWN_FLAGS.split()]
-        words += [
-            *OWN[name].format(data=args.data).split(),
-            "--epochs",
-            common[0],
-            "--data-shape",
-            common[1],
-            "--seed",
-            common[2],
-        ]
+        words += OWN[name].format(data=args.data).split()
+        words += ["--epochs", common[0], "--data-shape", common[1], "--seed", common[2]]
         words += ["--val-interval", "1000000", "--save-prefix", f"{place}/"]
         words = [sys.executable, "-m", "gluon_yolo", "train", *words]
         usage = timed(words, args.threads, place)
