@@ -31,7 +31,6 @@ _PACKAGES = (
     ("mxnet", "mxnet", ""),
     ("gluoncv", "gluoncv", "no weights from GluonCV's model store"),
     ("pycocotools", "pycocotools", "none of COCO's numbers, and VOC07's mAP chooses the best epoch"),
-    ("scipy", "scipy", "WIDER FACE's Easy, Medium and Hard are approximate"),
     ("google.protobuf", "protobuf", "Caffe's files are neither read nor written"),
     ("torch", "torch", "no engine for GPUs that mxnet has no kernels for, nor for several processes"),
 )

@@ -48,7 +48,6 @@ def test_without_a_package_it_says_what_to_install(monkeypatch, capsys, absent, 
             "pip install pycocotools (without it: none of COCO's numbers, and VOC07's mAP chooses the best "
             "epoch)",
         ),
-        ("scipy", "pip install scipy (without it: WIDER FACE's Easy, Medium and Hard are approximate)"),
         ("google.protobuf", "pip install protobuf (without it: Caffe's files are neither read nor written)"),
     ],
 )

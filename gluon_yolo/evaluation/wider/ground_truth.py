@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gluon_yolo.detections import Detections
-from gluon_yolo.errors import MissingDependency, SettingError, UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.evaluation.matching import marks_of
+from gluon_yolo.evaluation.wider.mat_file import read_variables
 from gluon_yolo.file_names import is_plain
 
 SETS = ("Easy", "Medium", "Hard")
@@ -71,7 +72,6 @@ def read_ground_truth(folder: str | os.PathLike[str]) -> GroundTruth:
     Raises:
         SettingError: a file is absent.
         UserError: a file cannot be read, or is none of these.
-        MissingDependency: SciPy is not installed.
     """
     check_folder(folder)
     folder = Path(folder)
@@ -110,12 +110,8 @@ def by_height(truth: Detections) -> ImageFaces:
 def _read(path: Path) -> Mapping[str, Any]:
     """Return the variables of a MATLAB file."""
     try:
-        from scipy.io import loadmat
-    except ImportError as error:
-        raise MissingDependency(f"{path}: is a MATLAB file, which SciPy reads: pip install scipy") from error
-    try:
-        return loadmat(str(path))
-    except Exception as error:  # scipy raises many kinds of errors for damaged files
+        return read_variables(path)
+    except (ValueError, IndexError, OSError) as error:
         raise UserError(f"{path}: cannot be read as a MATLAB file ({error})") from error
 
 
@@ -139,9 +135,14 @@ def _faces(boxes: np.ndarray, numbers: Sequence[np.ndarray]) -> ImageFaces:
         numbers: of each set, the places of its faces among these, from 1.
     """
     boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    if not np.isfinite(boxes).all():
+        raise ValueError("boxes that are not finite")
     in_set = np.zeros((len(SETS), len(boxes)), dtype=bool)
     for chosen, places in zip(in_set, numbers):
-        chosen[np.asarray(places, dtype=np.int64).ravel() - 1] = True
+        places = np.asarray(places).ravel()
+        if not ((places >= 1) & (places <= len(boxes))).all():
+            raise ValueError(f"faces {places.tolist()} of {len(boxes)}")
+        chosen[places.astype(int) - 1] = True
     return ImageFaces(boxes, in_set)
 
 
