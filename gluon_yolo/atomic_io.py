@@ -11,6 +11,7 @@ from typing import Any
 
 from gluon_yolo.errors import NotWritten
 
+PART = ".part"  # behind the name of a file that is being written
 MAKE_ROOM = "free space there or allow writing"  # advice of a run, which cannot go to another place
 
 
@@ -20,7 +21,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The temporary file is deleted when the block raises.
     """
-    part = path.with_name(f"{path.name}.part")
+    part = path.with_name(f"{path.name}{PART}")
     if part.is_symlink():  # it may lead anywhere, and what is there would be written over
         part.unlink()
     part.touch()  # in a folder without write permission, every kind of writer gives Python's short error

@@ -10,11 +10,16 @@ from typing import Callable
 from gluon_yolo.errors import UserError
 
 _MAX_BYTES = 250  # of a name with its ending: a file that is being written has .part behind it
-BEST_WEIGHTS = "best.params"  # of a run
+BEST_WEIGHTS = "best.params"  # of a run, as its snapshots
 LONGEST = 200  # bytes of a stem: a file name has at most 255, and endings and numbers follow the stem
 # Characters that some system forbids or treats specially; a lone surrogate is a byte that is not UTF-8.
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff]')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # reserved by Windows
+
+
+def snapshot_name(epoch: int) -> str:
+    """Return the name of a run's weights after an epoch, counted from 0."""
+    return f"epoch-{epoch:04d}.params"
 
 
 def check_name(name: str, flag: str) -> str:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
+from gluon_yolo.api.report import write_report
 from gluon_yolo.api.train_result import TrainResult
 from gluon_yolo.data.opening import source_of
 from gluon_yolo.data.request import DataRequest
@@ -148,6 +149,8 @@ def _finished(folder: RunFolder, args: Args) -> TrainResult | None:
     progress = Checkpoint(folder.weights).read()
     if not is_over(progress, args, folder.args()):
         return None
+    if run_note.was_killed(folder.path):
+        _close(folder, args)
     return TrainResult(
         folder.path,
         progress.best_score,
@@ -157,6 +160,14 @@ def _finished(folder: RunFolder, args: Args) -> TrainResult | None:
         trained=False,
         ended=progress.ended,
     )
+
+
+def _close(folder: RunFolder, args: Args) -> None:
+    """Do what a training that was killed after its last checkpoint left undone."""
+    with run_note.noted(folder.path):
+        folder.remove_parts()
+        if args["report"]:
+            write_report(folder.path)
 
 
 def _result(training: Any, numbers: Mapping[str, Any] | None, args: Args) -> TrainResult:

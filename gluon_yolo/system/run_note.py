@@ -91,6 +91,11 @@ def going_on(folder: Path) -> int | None:
     return number if identity(number) == {key: record.get(key) for key in _KEYS} else None
 
 
+def was_killed(folder: Path) -> bool:
+    """Return whether a process of this host that trained a run is gone without having ended it."""
+    return _note(folder).get("host") == platform.node() and going_on(folder) is None
+
+
 def story(folder: Path, advised: bool = False) -> str:
     """Return what happened to a training that left its note; empty without a note.
 

@@ -27,7 +27,7 @@ import numpy as np
 from gluon_yolo import atomic_io, json_text, parameter_file, parameter_io
 from gluon_yolo._version import __version__
 from gluon_yolo.errors import UserError
-from gluon_yolo.file_names import BEST_WEIGHTS, is_plain
+from gluon_yolo.file_names import BEST_WEIGHTS, is_plain, snapshot_name
 from gluon_yolo.mxnet_compat import gluon, mx, nd
 from gluon_yolo.text import first_line
 from gluon_yolo.training import rng_state
@@ -119,7 +119,7 @@ class Checkpoint:
         Raises:
             UserError: the folder cannot be written.
         """
-        self._save_parameters(net, self.best.with_name(f"epoch-{epoch:04d}.params"))
+        self._save_parameters(net, self.best.with_name(snapshot_name(epoch)))
 
     @staticmethod
     def _save_parameters(net: gluon.Block, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -11,7 +12,7 @@ from typing import Any
 
 from gluon_yolo import atomic_io, json_text
 from gluon_yolo.errors import UserError
-from gluon_yolo.file_names import BEST_WEIGHTS, check_text
+from gluon_yolo.file_names import BEST_WEIGHTS, check_text, snapshot_name
 from gluon_yolo.training.config import KINDS
 from gluon_yolo.training.config_given import kept_settings
 from gluon_yolo.training.metrics_csv import MetricsCSV
@@ -95,12 +96,21 @@ class RunFolder:
     def is_fresh(self) -> bool:
         """Return whether no checkpoint was ever completed; then the training starts again.
 
-        The first epoch's row and best weights are written before its checkpoint. A second row or a snapshot
-        is written after one; if they exist, the checkpoint was lost.
+        The first epoch's row, weights and snapshot are written before its checkpoint. Those of a later one
+        are written after one; if they exist, the checkpoint was lost.
         """
         if self.has_checkpoint():
             return False
-        return len(self.metrics.rows()) < 2 and not any(self.weights.glob("epoch-*.params"))
+        first = snapshot_name(self.args().get("start_epoch", 0))
+        others = any(path.name != first for path in self.weights.glob("epoch-*.params"))
+        return len(self.metrics.rows()) < 2 and not others
+
+    def remove_parts(self) -> None:
+        """Remove the files that a killed training had begun to write (:func:`atomic_io.replacing`)."""
+        for folder in (self.path, self.weights, self.images):
+            for path in folder.glob(f"*{atomic_io.PART}"):
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
     def has_weights(self) -> bool:
         """Return whether the run has weights to start another training from."""

@@ -93,6 +93,8 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
         processes.announce(ready.folder.path)
         with recording(ready.folder) if processes.is_first else contextlib.nullcontext():
             _log_beginning(run_plan, ready, story)
+            if processes.is_first:
+                ready.folder.remove_parts()
             train_data, val_data, _ = run_plan.data
             trainer = Trainer(
                 ready.config,

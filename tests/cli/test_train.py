@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,10 +23,12 @@ from gluon_yolo.evaluation.coco_ap import truth_of
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.models import zoo
 from gluon_yolo.models.build import find_architecture
+from gluon_yolo.system import run_note
 from gluon_yolo.system.cuda import READY
 from gluon_yolo.training import setup
 from tests.cli.test_train_flags import COCO, VOC
 from tests.small_training import DOOR, NAME, ROOT, SMALL, draw_data, start_run
+from tests.system.test_run_note import DYING
 
 # These flags make a published command run in seconds.
 TINY = shlex.split(
@@ -262,6 +265,24 @@ def copied(finished, data, tmp_path) -> tuple[Path, Path]:
     args = json.loads((run / "args.json").read_text())
     (run / "args.json").write_text(json.dumps({**args, "data_root": str(root), "epochs": 2}))
     return run, root
+
+
+@pytest.mark.parametrize("epochs, said", [(1, "finished: its 1 epoch is trained"), (2, "resuming at epoch 1")])
+def test_a_killed_run_is_tidied(copied, capsys, epochs, said):
+    """Of one that was killed behind its last checkpoint, its report is written."""
+    run, _ = copied
+    args = json.loads((run / "args.json").read_text())
+    (run / "args.json").write_text(json.dumps({**args, "epochs": epochs, "report": True}))
+    parts = [run / "report.html.part", run / "weights" / "epoch-0001.params.part"]
+    for part in parts:
+        part.touch()
+    child = [sys.executable, "-c", DYING, str(run)]
+    assert subprocess.run(child, cwd=ROOT).returncode == -signal.SIGKILL and run_note.was_killed(run)
+    assert main(["train", "--resume", str(run)]) == 0
+    printed = capsys.readouterr()
+    assert said in printed.out + printed.err
+    assert (run / "report.html").stat().st_size > 10_000
+    assert not any(part.exists() for part in parts) and run_note.story(run) == ""
 
 
 def spoil_net(run: Path, root: Path) -> None:

@@ -51,6 +51,36 @@ def test_open_names_the_runs_there_are(folder, tmp_path):
         RunFolder.open(folder.images)
 
 
+@pytest.mark.parametrize(
+    "rows, snapshots, fresh",
+    [
+        (0, [], True),
+        (1, ["epoch-0000.params"], True),  # killed before the first checkpoint
+        (2, [], False),
+        (1, ["epoch-0000.params", "epoch-0001.params"], False),
+        (0, ["epoch-0009.params"], False),
+    ],
+)
+def test_a_run_is_fresh_before_its_first_checkpoint(folder, rows, snapshots, fresh):
+    for row in range(rows):
+        folder.metrics.append({"epoch": row})
+    for name in snapshots:
+        (folder.weights / name).touch()
+    assert folder.is_fresh() == fresh
+    (folder.weights / "last").mkdir()
+    (folder.weights / "last" / "state.json").touch()
+    assert not folder.is_fresh()
+
+
+def test_what_a_kill_left_half_written_is_removed(folder):
+    for path in (folder.path / "curves.png", folder.weights / "best.params", folder.images / "one.jpg"):
+        path.touch()
+        path.with_name(f"{path.name}.part").touch()
+    folder.remove_parts()
+    assert not list(folder.path.rglob("*.part")) and len(list(folder.path.rglob("*.p*ng"))) == 1
+    assert (folder.weights / "best.params").exists() and (folder.images / "one.jpg").exists()
+
+
 def test_a_broken_file_is_named(folder):
     (folder.path / "args.json").write_text('{"epochs": ')
     with pytest.raises(UserError, match="args.json: cannot be read"):

@@ -24,10 +24,10 @@ reverse order. Files are written in this order::
 
     on_step_begin       pictures/train-batch-N.jpg of the first batches
     on_validation_end   pictures/validation.jpg, weights/best.params
-    on_epoch_end        a row of metrics.csv
+    on_epoch_end        a row of metrics.csv, curves.png, weights/epoch-NNNN.params
                         weights/last, by the trainer
                         lines of log.jsonl, where they are asked for
-    on_checkpoint       curves.png, weights/epoch-NNNN.params; report.html, where it is asked for
+    on_checkpoint       report.html, where it is asked for
     on_train_end        report.html
 
 Of several processes (``docs/scale.md``) only the first one calls callbacks. What they set counts for all:
@@ -36,7 +36,8 @@ Of several processes (``docs/scale.md``) only the first one calls callbacks. Wha
 A training that diverges goes back to ``weights/last``: the states of the callbacks are restored, then
 ``rolled_back`` is called, and the epoch of the checkpoint begins anew.
 
-A killed run resumes at ``weights/last`` and repeats what came after it. An exception in a hook ends the
+A killed run resumes at ``weights/last`` and repeats what came after it, so what an epoch has to leave is
+written before that. Of a run that was killed after its last epoch, a resume writes the report. An exception in a hook ends the
 training, and ``weights/last`` stays as it is.
 """
 

@@ -20,9 +20,9 @@ class Curves(Callback):
             log.warning("curves.png will not be drawn: %s", why)
         self._drawn = not why
 
-    def on_checkpoint(self, trainer: TrainerView) -> None:
-        """Draw the epochs so far, if the present one is whole."""
-        if self._drawn and trainer.progress.epoch > trainer.epoch:
+    def on_epoch_end(self, trainer: TrainerView) -> None:
+        """Draw the epochs so far."""
+        if self._drawn:
             path = trainer.folder.path / "curves.png"
             with atomic_io.writing(path, atomic_io.MAKE_ROOM):
                 plot_curves(trainer.folder.metrics.path, path, trainer.validation.score_key)

@@ -41,11 +41,11 @@ class KeptFolder(Callback):
         self._restore(trainer)
 
     def on_epoch_end(self, trainer: TrainerView) -> None:
-        """Do so before the metrics and the checkpoint are."""
+        """Do so before the metrics, the snapshot and the checkpoint are."""
         self._restore(trainer)
 
     def on_checkpoint(self, trainer: TrainerView) -> None:
-        """Do so before snapshots are, and keep the files of this epoch."""
+        """Do so before the report is, and keep the files of this epoch."""
         self._restore(trainer)
         self._keep(trainer)
 

@@ -7,7 +7,9 @@ from gluon_yolo.training.checkpoint import Checkpoint
 
 
 class Snapshots(Callback):
-    """Writes ``weights/epoch-0009.params``.
+    """Writes ``weights/epoch-0009.params``: with ``ema`` the averaged parameters.
+
+    It is written before the checkpoint, as a row of ``metrics.csv`` is, so that none is missing after a kill.
 
     Args:
         interval: epochs between snapshots; 0 writes none.
@@ -16,8 +18,8 @@ class Snapshots(Callback):
     def __init__(self, interval: int) -> None:
         self._interval = interval
 
-    def on_checkpoint(self, trainer: TrainerView) -> None:
-        """Save the parameters of a whole epoch where a snapshot is due."""
-        done = trainer.progress.epoch
-        if done > trainer.epoch and self._interval and done % self._interval == 0:
-            Checkpoint(trainer.folder.weights).save_snapshot(trainer.net, trainer.epoch)
+    def on_epoch_end(self, trainer: TrainerView) -> None:
+        """Save the parameters where a snapshot is due."""
+        if self._interval and (trainer.epoch + 1) % self._interval == 0:
+            with trainer.step.averaged():
+                Checkpoint(trainer.folder.weights).save_snapshot(trainer.net, trainer.epoch)

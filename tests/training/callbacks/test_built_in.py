@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import SimpleNamespace
 
 import pytest
@@ -89,12 +90,18 @@ def test_the_best_threshold_is_that_of_the_best_weights(calls, tmp_path):
 @pytest.mark.parametrize("interval, kept", [(0, []), (1, [0, 1, 2, 3, 4, 5]), (3, [2, 5]), (7, [])])
 def test_snapshots(calls, interval, kept):
     callback = snapshots.Snapshots(interval)
-    for epoch in range(6):
-        for goes_on_with in (epoch, epoch + 1):  # after a stop within the epoch; after the whole epoch
-            progress = SimpleNamespace(epoch=goes_on_with)
-            folder = SimpleNamespace(weights="W")
-            callback.on_checkpoint(SimpleNamespace(epoch=epoch, progress=progress, folder=folder, net="net"))
-    assert calls == [(epoch, "W", "net") for epoch in kept]
+    trainer = SimpleNamespace(folder=SimpleNamespace(weights="W"), net="net")
+
+    @contextlib.contextmanager
+    def averaged():
+        trainer.net = "average"
+        yield
+        trainer.net = "net"
+
+    trainer.step = SimpleNamespace(averaged=averaged)
+    for trainer.epoch in range(6):
+        callback.on_epoch_end(trainer)
+    assert calls == [(epoch, "W", "average") for epoch in kept] and trainer.net == "net"
 
 
 def test_a_row_has_the_time_of_the_steps_and_the_scores_of_its_own_validation(tmp_path):
@@ -122,32 +129,28 @@ def test_a_row_has_the_time_of_the_steps_and_the_scores_of_its_own_validation(tm
     ]
 
 
-def curves_of(folder, epoch: int, goes_on_with: int) -> SimpleNamespace:
+def curves_of(folder) -> SimpleNamespace:
     metrics = MetricsCSV(folder / "metrics.csv")
     if not metrics.rows():
         metrics.append({"epoch": 0, "lr": 0.1, "total": 2.5})
     return SimpleNamespace(
-        epoch=epoch,
-        progress=SimpleNamespace(epoch=goes_on_with),
         folder=SimpleNamespace(path=folder, metrics=metrics),
         validation=SimpleNamespace(score_key="AP"),
     )
 
 
-def test_curves_are_drawn_after_whole_epochs(tmp_path, caplog):
+def test_curves_are_drawn_after_epochs(tmp_path, caplog):
     pytest.importorskip("matplotlib")
     callback = curves.Curves()
-    callback.on_checkpoint(curves_of(tmp_path, epoch=0, goes_on_with=0))
-    assert not (tmp_path / "curves.png").exists()
-    callback.on_checkpoint(curves_of(tmp_path, epoch=0, goes_on_with=1))
+    callback.on_epoch_end(curves_of(tmp_path))
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG") and not caplog.records
 
 
 def test_without_matplotlib_a_training_goes_on_without_curves(tmp_path, caplog, monkeypatch):
     uninstall(monkeypatch, "matplotlib")
     callback = curves.Curves()
-    for epoch in range(2):
-        callback.on_checkpoint(curves_of(tmp_path, epoch, epoch + 1))
+    for _ in range(2):
+        callback.on_epoch_end(curves_of(tmp_path))
     why = "curves.png will not be drawn: matplotlib is not installed: pip install matplotlib"
     assert caplog.messages == [why]
     assert not (tmp_path / "curves.png").exists()

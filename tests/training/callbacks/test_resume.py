@@ -104,6 +104,25 @@ def test_killed_and_resumed_it_ends_the_same(whole, data, tmp_path, hook, at):
     assert_it_goes_on(whole, data, run)
 
 
+def test_what_an_epoch_leaves_is_there_before_its_checkpoint(data, tmp_path, monkeypatch):
+    """So a kill behind the checkpoint leaves nothing out that a resumed run would not write any more."""
+    run, found = tmp_path / "run", []
+
+    class Killed(BaseException):
+        pass
+
+    def save(*args, saved=Checkpoint.save) -> None:
+        saved(*args)
+        found.append({str(path.relative_to(run)) for path in run.rglob("*") if path.suffix != ".json"})
+        if len(found) == 2:
+            raise Killed
+
+    monkeypatch.setattr(Checkpoint, "save", save)
+    with pytest.raises(Killed):
+        small_trainer(data, run).run()
+    assert {"curves.png", "weights/best.params"} < found[0] and "weights/epoch-0001.params" in found[1]
+
+
 @pytest.mark.parametrize(
     "hook, at",
     [
