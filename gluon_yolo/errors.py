@@ -171,6 +171,10 @@ class NotWritten(SettingError):
     """A file or folder cannot be written. The message may name the setting that chose it."""
 
 
+class DamagedModel(UserError):
+    """A model's numbers are not finite, whatever it is given. The message names the model."""
+
+
 def check_within(setting: str, number: float, least: float, most: float = math.inf) -> None:
     """Check that the value of a setting is in its range.
 

@@ -21,7 +21,7 @@ from gluon_yolo.cli.flags.model import add_model_arguments, model_files, open_pr
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.cli.flags.outputs import saying
 from gluon_yolo.cli.flags.tiles import add_tile_arguments
-from gluon_yolo.errors import NotWritten, UserError, named
+from gluon_yolo.errors import DamagedModel, NotWritten, UserError, named
 from gluon_yolo.inference.frames import RECONNECT, scratch_of
 from gluon_yolo.inference.inputs import ResultNames, Source, find_sources, left_out_of, looked_up
 from gluon_yolo.inference.web import LONGEST, SECONDS
@@ -128,6 +128,8 @@ def run(args: argparse.Namespace) -> int:
                             look_at_video(predictor, source, looked[-1], found, outputs, *more)
                         else:
                             look_at_image(predictor, source, looked[-1], found, outputs)
+                except DamagedModel:  # it is no fault of the source
+                    raise
                 except UserError as error:
                     print(f"error: {message(error)}", file=sys.stderr)
                     failed += 1

@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 from gluon_yolo.detections import Detections
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import DamagedModel
 from gluon_yolo.inference import postprocess
 from gluon_yolo.inference.call import PARTS, Call
 from gluon_yolo.inference.runtimes.registry import Network
@@ -69,7 +69,7 @@ class BatchDetector:
 
         Raises:
             ValueError: the array has another shape or type.
-            UserError: the network's scores are not finite.
+            DamagedModel: the network's scores are not finite.
         """
         if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
             raise ValueError(f"pictures: expected (B, h, w, 3) uint8, got {images.shape} {images.dtype}")
@@ -81,8 +81,8 @@ class BatchDetector:
         asked = (self.score_threshold, self.network_limit)
         try:
             chosen = [postprocess.choose_from(given, index, *asked, **limits) for index in range(len(images))]
-        except UserError as error:
-            raise UserError(f"{self.name}: {error}" if self.name else str(error)) from error
+        except DamagedModel as error:
+            raise DamagedModel(f"{self.name}: {error}" if self.name else str(error)) from error
         spent = (0.0, ran - start, time.perf_counter() - ran)
         timings = {part: seconds * 1e3 for part, seconds in zip(PARTS, spent)}
         found = [one.found.replace(class_names=self.class_names) for one in chosen]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from gluon_yolo.detections import Detections
-from gluon_yolo.errors import UserError, check_within
+from gluon_yolo.errors import DamagedModel, check_within
 from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.open_model import AUTO
 from gluon_yolo.inference.preprocess import Image, PathLike, load_image
@@ -152,7 +152,7 @@ class FaceLandmarks:
             (N, 2 * P) float32: x and y of each point as shares of its crop.
 
         Raises:
-            UserError: the points are not finite.
+            DamagedModel: the points are not finite.
         """
         found = [np.zeros((0, 2 * self.spec.num_points), np.float32)]
         for start in range(0, len(pixels), self.batch_size):
@@ -160,5 +160,5 @@ class FaceLandmarks:
         points = np.concatenate(found)
         if not np.isfinite(points).all():
             place = f"{self.name}: " if self.name else ""
-            raise UserError(f"{place}the network's points are not finite numbers: its weights are damaged")
+            raise DamagedModel(f"{place}the network's points are not finite numbers: its weights are damaged")
         return points

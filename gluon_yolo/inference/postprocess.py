@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon_yolo.errors import SettingText, UserError
+from gluon_yolo.errors import DamagedModel, SettingText, UserError
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.nms import Selection, choose
 from gluon_yolo.text import did_you_mean
@@ -112,14 +112,14 @@ def choose_from(
         **limits: further arguments of :func:`gluon_yolo.nms.choose`.
 
     Raises:
-        UserError: the scores are not finite.
+        DamagedModel: the scores are not finite.
     """
     if isinstance(given, RawMaps):
         boxes, scores = given.above(score_threshold, index)
     else:
         boxes, scores = given[0][index], given[1][index]
     if not np.isfinite(scores.max(initial=0)):
-        raise UserError(
+        raise DamagedModel(
             "the network's scores are not finite numbers: its weights are damaged, or training diverged"
         )
     # The exponentials of an untrained network overflow; such boxes are left out.

@@ -226,6 +226,19 @@ def test_what_cannot_be_read_is_named_and_passed_over(folder, capsys):
     assert results(folder) == ["a.png", "b.jpg"]
 
 
+def test_a_damaged_model_is_no_fault_of_the_images(folder, monkeypatch, capsys):
+    def broken(pixels):
+        boxes, scores = two_boxes(pixels)
+        return boxes, scores * (np.nan if pixels.any() else 1)  # the first call is of zeros
+
+    own = Predictor(broken, SPEC, (96, 96))
+    own.name = "m"
+    monkeypatch.setattr(command, "open_predictor", lambda args: own)
+    assert main(["demo", "in"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: m: the network's scores are not finite numbers: its weights are damaged")
+
+
 def test_a_hint_is_written_as_the_program_is_called(folder, monkeypatch, capsys):
     def refused(path):
         raise UserError(f"{path}: see `gluon-yolo data check DATA`")
@@ -279,7 +292,7 @@ def test_error_in_a_video_leaves_no_file_and_no_thread(folder, monkeypatch, caps
     monkeypatch.setattr(
         command, "open_predictor", lambda args: Predictor(broken, SPEC, (96, 96), name="model")
     )
-    assert main(["demo", "in/clip.avi", "in/a.png"]) == 1
+    assert main(["demo", "in/clip.avi", "in/a.png"]) == 2
     assert "error: model: the network's scores are not finite" in capsys.readouterr().err
     assert list(folder.glob("demo_out/*")) == []
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("gluon_yolo-")]

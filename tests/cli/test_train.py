@@ -267,7 +267,9 @@ def copied(finished, data, tmp_path) -> tuple[Path, Path]:
     return run, root
 
 
-@pytest.mark.parametrize("epochs, said", [(1, "finished: its 1 epoch is trained"), (2, "resuming at epoch 1")])
+@pytest.mark.parametrize(
+    "epochs, said", [(1, "finished: its 1 epoch is trained"), (2, "resuming at epoch 1")]
+)
 def test_a_killed_run_is_tidied(copied, capsys, epochs, said):
     """Of one that was killed behind its last checkpoint, its report is written."""
     run, _ = copied

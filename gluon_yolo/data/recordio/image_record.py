@@ -20,6 +20,7 @@ HEADER = struct.Struct("<IfQQ")
 _HEADER_WIDTH, _OBJECT_WIDTH = 4, 6
 _LEAST_HEADER_WIDTH, _LEAST_OBJECT_WIDTH = 2, 5
 _NO_OBJECT = (-1, 0, 0, 1, 1, 0)
+_MOST_CLASSES = 1_000_000
 _STEP = 2.0**-11
 _SHARE_BITS = 24
 
@@ -44,9 +45,11 @@ class RecordLabel:
         header_width, object_width = self._widths(values)
         rows = values[header_width:].reshape(-1, object_width)
         ids = rows[:, 0]
-        if not (np.isfinite(ids).all() and (ids == np.floor(ids)).all()):
-            row = int(np.argmax(~(np.isfinite(ids) & (ids == np.floor(ids)))))
-            raise ValueError(f"object {row + 1} has the class id {ids[row]:g}, which is no whole number")
+        wrong = ~((ids == np.floor(ids)) & (np.abs(ids) < _MOST_CLASSES))
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            limit = f"whole number below {_MOST_CLASSES:,}"
+            raise ValueError(f"object {row + 1} has the class id {ids[row]:g}, which is no {limit}")
         rows = rows[ids >= 0]
         self.size_hw = _size_hw(values) if header_width >= _HEADER_WIDTH else None
         self.class_ids = rows[:, 0].astype(np.int64)

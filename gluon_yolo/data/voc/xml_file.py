@@ -7,6 +7,7 @@ from each of the four corners, also from ``xmax`` and ``ymax``.
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import re
 import xml.etree.ElementTree as ElementTree
@@ -168,7 +169,7 @@ def _decode(path: str, data: bytes) -> str:
 def _size_hw(root: ElementTree.Element) -> tuple[int, int] | None:
     """Return the image size in the file; None when there is none."""
     height, width = _number(root.findtext("size/height")), _number(root.findtext("size/width"))
-    return (int(height), int(width)) if height >= 1 and width >= 1 else None
+    return (int(height), int(width)) if 1 <= height < math.inf and 1 <= width < math.inf else None
 
 
 def _object(path: str, number: int, node: ElementTree.Element) -> AnnotatedObject:

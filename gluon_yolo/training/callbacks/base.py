@@ -37,8 +37,9 @@ A training that diverges goes back to ``weights/last``: the states of the callba
 ``rolled_back`` is called, and the epoch of the checkpoint begins anew.
 
 A killed run resumes at ``weights/last`` and repeats what came after it, so what an epoch has to leave is
-written before that. Of a run that was killed after its last epoch, a resume writes the report. An exception in a hook ends the
-training, and ``weights/last`` stays as it is.
+written before that. Of a run that was killed after its last epoch, a resume writes the report.
+
+An exception in a hook ends the training, and ``weights/last`` stays as it is.
 """
 
 from __future__ import annotations

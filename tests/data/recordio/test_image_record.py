@@ -78,6 +78,9 @@ class TestRead:
             ((2, float("inf"), 1, 0.1, 0.2, 0.3, 0.4), "the first 2 and inf,"),
             ((2, 5, 1.5, 0, 0, 1, 1), "object 1 has the class id 1.5, which is no whole number"),
             ((2, 5, 1, 0, 0, 1, 1, float("nan"), 0, 0, 1, 1), "object 2 has the class id nan"),
+            ((2, 5, float("inf"), 0, 0, 1, 1), "object 1 has the class id inf"),
+            ((2, 5, 1e30, 0, 0, 1, 1), "class id 1e\\+30, which is no whole number below 1,000,000"),
+            ((2, 5, 1e6, 0, 0, 1, 1), "class id 1e\\+06, which"),
         ],
     )
     def test_no_label_of_boxes(self, numbers, message):

@@ -66,6 +66,7 @@ def test_objects(tmp_path, inside, name, box, difficult):
         ("<size><width>64</width><height>48</height></size><filename>x.jpg\n</filename>", (48, 64), "x.jpg"),
         ("<size><width>0</width><height>0</height></size>", None, ""),  # some tools write zeros
         ("<size><width>wide</width></size><filename/>", None, ""),
+        ("<size><width>64</width><height>1e999</height></size>", None, ""),
         ("", None, ""),
     ],
 )
