@@ -35,6 +35,11 @@ def replacing(path: Path) -> Iterator[Path]:
     _flush_folder(path.parent)
 
 
+def is_unused(folder: Path) -> bool:
+    """Return whether a folder is empty, but for what a killed process had begun to write (:func:`replacing`)."""
+    return all(path.name.endswith(PART) for path in folder.iterdir())
+
+
 def flush(path: Path) -> None:
     """Flush a file's bytes to disk (``fsync``)."""
     with path.open("r+b") as file:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from gluon_yolo import boxes as box_maths
+from gluon_yolo.atomic_io import is_unused, replacing
 from gluon_yolo.data.loading.workers import threaded_map
 from gluon_yolo.data.voc.xml_file import write_annotation
 from gluon_yolo.detections import Detections
@@ -230,7 +231,7 @@ def _is_complete(root: Path, recipe: _Recipe) -> bool:
     Raises:
         UserError: the folder holds something else.
     """
-    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+    if not root.exists() or (root.is_dir() and is_unused(root)):
         return False
     marker = root / _MARKER
     found = marker.read_text(encoding="utf-8") if marker.is_file() else ""
@@ -240,10 +241,11 @@ def _is_complete(root: Path, recipe: _Recipe) -> bool:
 
 
 def _write(root: Path, recipe: _Recipe) -> None:
-    """Write all files; the marker of completeness comes last."""
+    """Write all files; the marker comes first, and again last, when all is complete."""
+    root.mkdir(parents=True, exist_ok=True)
+    _mark(root, recipe, False)
     for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    (root / _MARKER).write_text(recipe.marker(False), encoding="utf-8")
     stems = [f"scene_{index:05d}" for index in range(recipe.images)]
 
     def write_one(index: int) -> None:
@@ -262,4 +264,9 @@ def _write(root: Path, recipe: _Recipe) -> None:
     }
     for name, members in lists.items():
         (root / "ImageSets" / "Main" / f"{name}.txt").write_text("\n".join(members) + "\n", encoding="utf-8")
-    (root / _MARKER).write_text(recipe.marker(True), encoding="utf-8")
+    _mark(root, recipe, True)
+
+
+def _mark(root: Path, recipe: _Recipe, complete: bool) -> None:
+    with replacing(root / _MARKER) as part:
+        part.write_text(recipe.marker(complete), encoding="utf-8")

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gluon_yolo.atomic_io import replacing
+from gluon_yolo.atomic_io import is_unused, replacing
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.images.file_types import ending_of
 from gluon_yolo.data.images.files import EXTENSIONS
@@ -81,7 +81,7 @@ class Writer(abc.ABC):
         can_continue = state == f"{cls.format} {_BEGUN}" or (
             cls.resumes and state.startswith(f"{cls.format} ")
         )
-        if not can_continue and folder.is_dir() and any(folder.iterdir()):
+        if not can_continue and folder.is_dir() and not is_unused(folder):
             content = "a finished data set" if state else "something else"
             raise UserError(f"{folder}: holds {content} already; name another folder, or remove it")
 

@@ -69,7 +69,7 @@ class BatchDetector:
 
         Raises:
             ValueError: the array has another shape or type.
-            DamagedModel: the network's scores are not finite.
+            DamagedModel: the network's scores are not finite, or its output is no detector's.
         """
         if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
             raise ValueError(f"pictures: expected (B, h, w, 3) uint8, got {images.shape} {images.dtype}")
@@ -80,6 +80,7 @@ class BatchDetector:
         limits.update(agnostic=self.nms == "agnostic", wanted=self._wanted)
         asked = (self.score_threshold, self.network_limit)
         try:
+            postprocess.check_output(given, len(images), self.spec.num_classes)
             chosen = [postprocess.choose_from(given, index, *asked, **limits) for index in range(len(images))]
         except DamagedModel as error:
             raise DamagedModel(f"{self.name}: {error}" if self.name else str(error)) from error

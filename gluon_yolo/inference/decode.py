@@ -50,6 +50,16 @@ class RawMaps(Sequence[np.ndarray]):
             self._pair = decode(self._maps, self._spec)
         return self._pair[index]
 
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Return the shapes of the maps."""
+        return [each.shape for each in self._maps]
+
+    def fit(self, images: int) -> bool:
+        """Return whether the maps are those of the spec, for so many images."""
+        channels, classes = head_layout_of(self._spec).channels, self._spec.num_classes
+        wanted = [(images, channels(len(anchors), classes)) for anchors in self._spec.anchors]
+        return all(len(shape) == 4 for shape in self.shapes()) and [s[:2] for s in self.shapes()] == wanted
+
     def above(self, score_threshold: float, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Decode the anchors of one image that can have a score above a threshold, and few others.
 

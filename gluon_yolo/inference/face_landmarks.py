@@ -152,13 +152,18 @@ class FaceLandmarks:
             (N, 2 * P) float32: x and y of each point as shares of its crop.
 
         Raises:
-            DamagedModel: the points are not finite.
+            DamagedModel: the points are not finite, or the output is not that of such a network.
         """
         found = [np.zeros((0, 2 * self.spec.num_points), np.float32)]
         for start in range(0, len(pixels), self.batch_size):
             found.append(np.asarray(self._network(pixels[start : start + self.batch_size])[0]))
+        place = f"{self.name}: " if self.name else ""
+        if any(each.shape[1:] != found[0].shape[1:] for each in found):
+            raise DamagedModel(
+                f"{place}the network's output has the shape {found[1].shape}, which is not that of "
+                f"{self.spec.num_points} points: its file is damaged, or of another network"
+            )
         points = np.concatenate(found)
         if not np.isfinite(points).all():
-            place = f"{self.name}: " if self.name else ""
             raise DamagedModel(f"{place}the network's points are not finite numbers: its weights are damaged")
         return points

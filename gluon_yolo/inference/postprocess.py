@@ -11,7 +11,7 @@ import numpy as np
 from gluon_yolo.errors import DamagedModel, SettingText, UserError
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.nms import Selection, choose
-from gluon_yolo.text import did_you_mean
+from gluon_yolo.text import counted, did_you_mean
 
 log = logging.getLogger("gluon_yolo")
 
@@ -96,6 +96,30 @@ def listed(names: Sequence[str], most: int = _NAMES_SHOWN) -> str:
     """Return names with commas between them, and their number where not all are shown."""
     more = [f"... {len(names)} in all"] if len(names) > most else []
     return ", ".join([*map(repr, names[:most]), *more])
+
+
+def check_output(given: Sequence[np.ndarray], images: int, classes: int) -> None:
+    """Check that a network's output is that of a detector.
+
+    Args:
+        given: boxes (B, N, 4) and scores (B, N, C), or :class:`RawMaps`.
+        images: B.
+        classes: C.
+
+    Raises:
+        DamagedModel: it has other shapes.
+    """
+    if isinstance(given, RawMaps):
+        fits, shapes = given.fit(images), given.shapes()
+    else:
+        shapes = [np.shape(array) for array in given]
+        anchors = shapes[0][1] if len(shapes) == 2 and len(shapes[0]) == 3 else 0
+        fits = shapes == [(images, anchors, 4), (images, anchors, classes)]
+    if not fits:
+        raise DamagedModel(
+            f"the network's output has the shapes {', '.join(map(str, shapes))}, which are not those of a "
+            f"detector of {counted(classes, 'class')}: its file is damaged, or of another network"
+        )
 
 
 def choose_from(

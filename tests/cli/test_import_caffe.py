@@ -67,6 +67,15 @@ def test_weights_whose_results_are_not_finite_are_named_by_their_folder(place, c
         FaceLandmarks.load("m").raw(random_image(17, 17)[None])
 
 
+def test_an_output_of_another_shape_is_named(place):
+    assert imported(*FILES, *TASK, "--out", "m") == 0
+    landmarks = FaceLandmarks.load("m")
+    network = landmarks._network
+    landmarks._network = lambda pixels: [np.asarray(network(pixels)[0])[:, :-2]]
+    with pytest.raises(UserError, match=r"^m: the network's output has the shape \(1, \d\), which is not"):
+        landmarks.raw(random_image(17, 17)[None])
+
+
 def error_of(capsys, *words: str) -> str:
     assert imported(*words) == 2
     captured = capsys.readouterr()

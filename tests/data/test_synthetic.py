@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,6 +59,25 @@ class TestGenerate:
         marker.write_text(json.dumps({**json.loads(marker.read_text()), "complete": False}))
         next(root.glob("JPEGImages/*.jpg")).unlink()
         assert len(open_voc(generate(root, images=5), "trainval")) == 5
+
+    @pytest.mark.parametrize("files", [0, 1, 2])
+    def test_one_killed_while_it_began_is_begun_again(self, tmp_path, monkeypatch, files):
+        """Before, between and after the files of its marker: nothing else may be there before these."""
+
+        class Killed(BaseException):
+            pass
+
+        def die(*words: object) -> None:
+            raise Killed
+
+        doomed = ("atomic_io.os.replace", "atomic_io.os.fsync", "data.synthetic.threaded_map")[files]
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(f"gluon_yolo.{doomed}", die)
+            patch.setattr(Path, "unlink", die)  # a killed process does not tidy up
+            generate(tmp_path / "set", images=5)
+        left = {path.name for path in (tmp_path / "set").iterdir()}
+        assert left >= ({"synthetic.json.part"} if files < 2 else {"synthetic.json"})
+        assert len(open_voc(generate(tmp_path / "set", images=5), "trainval")) == 5
 
     @pytest.mark.parametrize("marker", [None, "{", '{"pictures": 7}'])
     def test_nothing_else_is_overwritten(self, tmp_path, marker):

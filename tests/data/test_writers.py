@@ -177,6 +177,13 @@ class TestFolders:
                 WRITERS[format](out, NAMES[:1])
         assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
 
+    @pytest.mark.parametrize("format", WRITERS)
+    def test_one_killed_while_it_was_claimed_is_begun_again(self, tmp_path, format):
+        (tmp_path / ".gluon_yolo.part").touch()
+        WRITERS[format].check_free(tmp_path)
+        WRITERS[format](tmp_path, NAMES[:1])
+        assert (tmp_path / ".gluon_yolo").read_text() == f"{format} begun\n"
+
     def test_a_finished_one_is_left(self, tmp_path):
         data = small_data(tmp_path / "pictures")
         written("voc", tmp_path / "out", {"train": data})

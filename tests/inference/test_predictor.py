@@ -13,6 +13,7 @@ import gluon_yolo
 from gluon_yolo.errors import UserError
 from gluon_yolo.exporters.api import export
 from gluon_yolo.exporters.request import NMSOptions
+from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.preprocess import Preprocess
@@ -341,6 +342,28 @@ def test_boxes_without_end_are_dropped_and_broken_scores_refused():
     assert len(Predictor(overflowing, SPEC, SIZE_HW)(random_image(96, 128))) == 1
     broken = Predictor(lambda pixels: (one_box(pixels)[0], one_box(pixels)[1] * np.nan), SPEC, SIZE_HW)
     with pytest.raises(UserError, match="not finite"):
+        broken(random_image(96, 128))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda boxes, scores: (boxes[0], scores[0]),
+        lambda boxes, scores: (boxes, scores[..., 0]),
+        lambda boxes, scores: (boxes[..., :3], scores),
+        lambda boxes, scores: (boxes, np.concatenate([scores, scores], axis=1)),
+        lambda boxes, scores: (boxes, np.concatenate([scores, scores], axis=2)),
+        lambda boxes, scores: (np.concatenate([boxes, boxes]), np.concatenate([scores, scores])),
+        lambda boxes, scores: (boxes,),
+        lambda boxes, scores: RawMaps([np.zeros((1, 24, 3, 4))] * 2, SPEC),
+        lambda boxes, scores: RawMaps([np.zeros((1, 25, 3, 4))] * 3, SPEC),
+        lambda boxes, scores: RawMaps([np.zeros((2, 24, 3, 4))] * 3, SPEC),
+        lambda boxes, scores: RawMaps([np.zeros((1, 24, 12))] * 3, SPEC),
+    ],
+)
+def test_an_output_of_other_shapes_is_refused(damage):
+    broken = Predictor(lambda pixels: damage(*one_box(pixels)), SPEC, SIZE_HW, name="m")
+    with pytest.raises(UserError, match=r"^m: the network's output has the shapes \(.*its file is damaged"):
         broken(random_image(96, 128))
 
 
