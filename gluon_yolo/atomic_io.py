@@ -36,7 +36,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def is_unused(folder: Path) -> bool:
-    """Return whether a folder is empty, but for what a killed process had begun to write (:func:`replacing`)."""
+    """Return whether a folder is empty, but for what a killed process had begun (:func:`replacing`)."""
     return all(path.name.endswith(PART) for path in folder.iterdir())
 
 
