@@ -1,4 +1,4 @@
-"""Trials of :mod:`gluon_yolo.inference.runtimes.trial`, each forked from a process that has all packages loaded.
+"""Trials of :mod:`gluon_yolo.inference.runtimes.trial`, forked from a process that has all packages loaded.
 
 A trial's process needs a quarter of a second to begin, which is 30 times as long as most commands take with a
 damaged file. What it then does with the file is the same here.
