@@ -67,7 +67,7 @@ class TestGenerate:
         class Killed(BaseException):
             pass
 
-        def die(*words: object) -> None:
+        def die(*words: object, **more: object) -> None:
             raise Killed
 
         doomed = ("atomic_io.os.replace", "atomic_io.os.fsync", "data.synthetic.threaded_map")[files]

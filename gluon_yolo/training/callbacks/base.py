@@ -23,10 +23,10 @@ The trainer's own callbacks are called first, then the user's in the given order
 reverse order. Files are written in this order::
 
     on_step_begin       pictures/train-batch-N.jpg of the first batches
+    on_step_end         a line of log.jsonl, where it is asked for
     on_validation_end   pictures/validation.jpg, weights/best.params
-    on_epoch_end        a row of metrics.csv, curves.png, weights/epoch-NNNN.params
+    on_epoch_end        a row of metrics.csv, a line of log.jsonl, curves.png, weights/epoch-NNNN.params
                         weights/last, by the trainer
-                        lines of log.jsonl, where they are asked for
     on_checkpoint       report.html, where it is asked for
     on_train_end        report.html
 

@@ -66,6 +66,7 @@ class TensorBoard(Callback):
         """Write the mean losses of a whole epoch, and its speed."""
         logger = trainer.metric_logger
         if trainer.should_stop:  # the resumed run finishes the epoch
+            self._flush(trainer)
             return
         row = logger.row()
         losses = {f"epoch/loss/{name}": row[name] for name in (*logger.names, "total")}
@@ -79,8 +80,11 @@ class TensorBoard(Callback):
         if trainer.validation_images is not None:
             self._writer.add_image("val/pictures", trainer.validation_images, step, dataformats="HWC")
 
-    def on_checkpoint(self, trainer: TrainerView) -> None:
-        """Write what is buffered."""
+    def on_epoch_end(self, trainer: TrainerView) -> None:
+        """Write what is buffered, before the checkpoint: a resumed run does not write it again."""
+        self._flush(trainer)
+
+    def _flush(self, trainer: TrainerView) -> None:
         with atomic_io.writing(trainer.folder.path / FOLDER, atomic_io.MAKE_ROOM):
             self._writer.flush()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gluon_yolo.training.checkpoint import Checkpoint
 from tests.small_trainer import small_trainer
 from tests.training.callbacks.interruptions import Doing, fail, stop
 
@@ -38,6 +39,18 @@ def whole(data, tmp_path_factory) -> Path:
     run = tmp_path_factory.mktemp("whole") / "run"
     small_trainer(data, run, **SETTINGS).run()
     return run
+
+
+def test_the_numbers_of_an_epoch_are_on_disk_before_its_checkpoint(data, tmp_path, monkeypatch):
+    found = []
+
+    def save(*args, saved=Checkpoint.save) -> None:
+        found.append(scalars(tmp_path / "run")["epoch/loss/total"])
+        saved(*args)
+
+    monkeypatch.setattr(Checkpoint, "save", save)
+    small_trainer(data, tmp_path / "run", **SETTINGS).run()
+    assert [[step for step, _ in each] for each in found] == [[3], [3, 6], [3, 6, 9]]
 
 
 def test_the_numbers_are_those_of_the_training(whole):
