@@ -46,6 +46,10 @@ class Trials:
         self.seconds = max(self.seconds, answer["seconds"])
         return answer["output"].splitlines(), answer["status"]
 
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
 
 def main() -> None:
     """Make a trial for each line of the input."""
