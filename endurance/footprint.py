@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import statistics
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,6 +96,31 @@ def shared_memory() -> set[str]:
         except OSError:
             continue  # it has ended, or is another user's
     return {path.name for path in Path("/dev/shm").iterdir()} - elsewhere
+
+
+def processes_in(folder: Path, seconds: float = 0.0) -> list[str]:
+    """Return the commands of processes that work in a folder, once those are gone that end by themselves.
+
+    Args:
+        folder: the working folder of a command that was killed.
+        seconds: that its processes have to end.
+    """
+    until = time.perf_counter() + seconds
+    while found := [command for place, command in _places() if place == folder.resolve()]:
+        if time.perf_counter() >= until:
+            break
+        time.sleep(0.05)
+    return found
+
+
+def _places() -> Iterator[tuple[Path, str]]:
+    """Yield the working folder and the command of each process."""
+    for entry in PROC.glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            yield (entry / "cwd").readlink(), f"process {entry.name}: {command}"
+        except OSError:
+            continue  # it has ended, or is another user's
 
 
 def _children(pid: int) -> list[int]:

@@ -85,6 +85,13 @@ JOBS: Mapping[str, Job] = {
             _go_on,
         ),
         Job(
+            "train processes",
+            ["train", *TRAINING, "--worker-type", "process"],
+            _old_data,
+            [f"{RUN}/weights/best.params", f"{RUN}/weights/last/net-*.params"],
+            _go_on,
+        ),
+        Job(
             "data pack",
             "data pack data packed".split(),
             _old_data,

@@ -2,7 +2,7 @@
 
 A training is killed, resumed, perhaps killed again, until it ends: its parameters are, bit for bit, those of
 an undisturbed one. Of another command the output is whole or absent after a kill, and running the command
-again works and writes the same.
+again works and writes the same. Their own processes end with them.
 
     python -m endurance.kills [--times N | --minutes N] [--only NAME,NAME] [--seed S] [--out DIR]
 """
@@ -17,11 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from endurance.flags import chosen, is_time, parser_of, shares
-from endurance.footprint import shared_memory
+from endurance.footprint import processes_in, shared_memory
 from endurance.jobs import JOBS, Job, Undisturbed, digests, half_written, run, undisturbed
 
 MOST_KILLS = 4  # of one training, before it is left to end
 TIMES = {"train": 100}  # of the others: 30
+PATIENCE = 20.0  # seconds that the processes of a killed command have to end
 
 
 def main() -> int:
@@ -65,6 +66,8 @@ def strike(
                 break
             kills += 1
             fault = fault or left_behind(job, folder, expected)
+            for process in processes_in(folder, PATIENCE):
+                fault = fault or f"goes on after the kill: {process[:200]}"
             words = job.again(folder) if job.again else job.words
             if not is_time(until, 2 * plain.seconds):
                 break

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 
 import numpy as np
 import pytest
 
-from endurance.footprint import Footprint, faults, footprint, growth, windows
+from endurance.footprint import Footprint, faults, footprint, growth, processes_in, windows
 
 MB = 1 << 20
 COUNT = 50
@@ -58,6 +59,15 @@ def test_one_more_of_what_is_constant_is_a_fault(kind):
 def test_too_few_footprints():
     with pytest.raises(ValueError, match="expected 10 footprints, got 9"):
         windows(footprints(lambda at: MB)[:9])
+
+
+def test_processes_that_work_in_a_folder(tmp_path):
+    assert processes_in(tmp_path) == []
+    child = subprocess.Popen(["sleep", "30"], cwd=tmp_path)
+    assert processes_in(tmp_path, 0.1) == [f"process {child.pid}: sleep 30 "]
+    child.kill()
+    assert processes_in(tmp_path, 10.0) == []  # a zombie has no folder
+    child.wait()
 
 
 def test_footprint_of_this_process(tmp_path):
