@@ -58,6 +58,12 @@ def read_exported(
     raw = [f"{RAW_MAP}{level}_output" for level in range(record.spec.num_levels)]
     if known.issuperset(raw):  # files of older packages do not have them
         return mx.sym.Group([internals[name] for name in raw]), parameters, record.spec
+    absent = [name for name in graph.decoded if name not in known]
+    if absent:
+        raise UserError(
+            f"{symbol_file}: has no output {absent[0]}, which {record.name}.json names: it is damaged, or the "
+            "two files are of different models; export the model again"
+        )
     return mx.sym.Group([internals[name] for name in graph.decoded]), parameters, None
 
 

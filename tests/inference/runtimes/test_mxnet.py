@@ -77,6 +77,14 @@ def test_every_precision_and_cut(tmp_path, net, kind, cut):
     assert error < BOUNDS[kind] and (error > 1e-4) == (kind in ("bfloat16", "int8"))
 
 
+def test_a_symbol_without_the_outputs_of_its_record(tmp_path, net):
+    record = exported(tmp_path, net, "float32", "nms")
+    file = tmp_path / "toy-symbol.json"
+    file.write_text(file.read_text().replace(RAW_MAP, "other").replace("decoded_boxes", "decoded_bones"))
+    with pytest.raises(UserError, match=f"^{file}: has no output decoded_boxes_output, which toy.json names"):
+        mxnet.load(record, tmp_path)
+
+
 def test_files_of_an_older_package(tmp_path, net):
     """Their raw maps have no names: they end at boxes and scores."""
     record = exported(tmp_path, net, "float32", "nms")
