@@ -61,8 +61,8 @@ def read_exported(
     absent = [name for name in graph.decoded if name not in known]
     if absent:
         raise UserError(
-            f"{symbol_file}: has no output {absent[0]}, which {record.name}.json names: it is damaged, or the "
-            "two files are of different models; export the model again"
+            f"{symbol_file}: has no output {absent[0]}, which {record.name}.json names: it is damaged, or "
+            "the two files are of different models; export the model again"
         )
     return mx.sym.Group([internals[name] for name in graph.decoded]), parameters, None
 
