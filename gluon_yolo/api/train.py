@@ -78,6 +78,8 @@ def _resume(folder: RunFolder, args: Args, callbacks: Sequence[Any], processes: 
     folder.refuse_links()
     _prepare_cpu(args)
     if not folder.is_fresh() and (finished := _finished(folder, args)):
+        if processes.is_first and run_note.was_killed(folder.path):
+            _close(folder, args)
         return finished
     from gluon_yolo.training import run_plan, session
 
@@ -149,8 +151,6 @@ def _finished(folder: RunFolder, args: Args) -> TrainResult | None:
     progress = Checkpoint(folder.weights).read()
     if not is_over(progress, args, folder.args()):
         return None
-    if run_note.was_killed(folder.path):
-        _close(folder, args)
     return TrainResult(
         folder.path,
         progress.best_score,
