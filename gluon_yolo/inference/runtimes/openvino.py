@@ -102,7 +102,10 @@ class OpenVINORuntime:
             request = free.pop()
         except IndexError:  # a check before pop() is no help: another thread may be faster
             request = compiled.create_infer_request()
-        request.infer([pixels], share_inputs=True)
+        try:
+            request.infer([pixels], share_inputs=True)
+        except RuntimeError as error:
+            raise UserError(f"{self._path}: {_broken(self._path)} ({first_line(error)})") from error
         outputs = [request.get_output_tensor(place).data.copy() for place in range(len(self._names))]
         free.append(request)
         return outputs
@@ -111,16 +114,19 @@ class OpenVINORuntime:
         """Return the model compiled for an input shape, and its unused infer requests."""
         with self._lock:
             if shape not in self._compiled:
-                model = self._model.clone()
-                model.reshape(list(shape))
-                compiled = self._compiled_for(model)
-                self._compiled[shape] = (compiled, [])
+                self._compiled[shape] = (self._compiled_for(shape), [])
                 if len(self._compiled) > KEPT_SHAPES:
                     self._compiled.popitem(last=False)
             self._compiled.move_to_end(shape)
             return self._compiled[shape]
 
-    def _compiled_for(self, model: Any) -> Any:
+    def _compiled_for(self, shape: tuple[int, ...]) -> Any:
+        model = self._model.clone()
+        try:
+            model.reshape(list(shape))
+        except RuntimeError as error:  # the last line says what; before it are places in OpenVINO's source
+            reason = str(error).strip().splitlines()[-1]
+            raise UserError(f"{self._path}: {_broken(self._path)} ({reason})") from error
         try:
             return self._core.compile_model(model, self._device, self._options)
         except RuntimeError as error:

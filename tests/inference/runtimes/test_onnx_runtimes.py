@@ -131,6 +131,35 @@ def test_openvino_that_cannot_compile_a_file(net, tmp_path, monkeypatch):
         network(images(1, 64, 64))
 
 
+def test_openvino_that_cannot_reshape_a_file(net, tmp_path):
+    package = pytest.importorskip("openvino", reason="package openvino is not installed")
+    write(net, tmp_path, "decoded")
+    package.save_model(package.convert_model(tmp_path / "toy.onnx"), tmp_path / "toy.xml")
+    weights = (tmp_path / "toy.bin").read_bytes()
+    minus_one = (-1).to_bytes(8, "little", signed=True)
+    assert minus_one in weights
+    (tmp_path / "toy.bin").write_bytes(weights.replace(minus_one, ((1 << 40) - 1).to_bytes(8, "little")))
+    network = openvino.OpenVINORuntime(tmp_path / "toy.xml", net.spec)
+    with pytest.raises(
+        UserError, match=r"toy.xml: it or the .bin beside it is damaged; .*\(Requested output"
+    ):
+        network(images(1, 64, 64))
+
+
+def test_openvino_that_cannot_run_a_file(net, tmp_path, monkeypatch):
+    pytest.importorskip("openvino", reason="package openvino is not installed")
+    write(net, tmp_path, "decoded")
+    network = openvino.load(record_of(net), tmp_path)
+
+    class Request:
+        def infer(self, *words, **options):
+            raise RuntimeError("Gather: index out of range\nmore")
+
+    monkeypatch.setattr(network, "_compile", lambda shape: (None, [Request()]))
+    with pytest.raises(UserError, match="toy.onnx: is damaged .*index out of range.$"):
+        network(images(1, 64, 64))
+
+
 def test_results_stay_when_the_next_image_comes(net, tmp_path, runtime):
     write(net, tmp_path, "decoded")
     network = runtime.load(record_of(net), tmp_path)
