@@ -23,6 +23,7 @@ from gluon_yolo.system.cpu import physical_cores
 from gluon_yolo.system.instructions import CPUINFO, processor_has
 
 BROKEN = "is damaged or no ONNX file; export the model again with --format onnx"
+STOPPED = "stops while it is run; unless memory is short, it is damaged: export the model again"
 
 
 def to_boxes(outputs: Mapping[str, np.ndarray], spec: DetectionSpec) -> Sequence[np.ndarray]:

@@ -74,7 +74,10 @@ class OnnxRuntime:
         return base.to_results(dict(zip(self._names, outputs)), self._spec)
 
     def _run(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
-        return self._session.run(self._names, {self._input: pixels})
+        try:
+            return self._session.run(self._names, {self._input: pixels})
+        except Exception as error:  # some damage shows only now
+            raise UserError(f"{self._path}: {base.STOPPED} ({first_line(error)})") from error
 
 
 def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> OnnxRuntime:

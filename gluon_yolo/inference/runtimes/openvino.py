@@ -105,7 +105,7 @@ class OpenVINORuntime:
         try:
             request.infer([pixels], share_inputs=True)
         except RuntimeError as error:
-            raise UserError(f"{self._path}: {_broken(self._path)} ({first_line(error)})") from error
+            raise UserError(f"{self._path}: {base.STOPPED} ({first_line(error)})") from error
         outputs = [request.get_output_tensor(place).data.copy() for place in range(len(self._names))]
         free.append(request)
         return outputs
