@@ -159,7 +159,9 @@ def test_a_file_that_cannot_be_run(net, tmp_path, monkeypatch, runtime):
 
     monkeypatch.setattr(network, "_compile", lambda shape: (None, [Request()]), raising=False)
     monkeypatch.setattr(network, "_session", Request(), raising=False)
-    with pytest.raises(UserError, match=r"toy.onnx: stops while it is run; .*\(Gather: index out of range\)$"):
+    with pytest.raises(
+        UserError, match=r"toy.onnx: stops while it is run; .*\(Gather: index out of range\)$"
+    ):
         network(images(1, 64, 64))
 
 
