@@ -19,10 +19,13 @@ class Spellings:
 
     Args:
         renamed: names and their new names; several may get one new name, and become one class.
+        places: the file and the line of each, for messages.
     """
 
-    def __init__(self, renamed: Mapping[str, str] | None = None) -> None:
-        self._renamed = dict(renamed or {})
+    def __init__(
+        self, renamed: Mapping[str, str] | None = None, places: Mapping[str, str] | None = None
+    ) -> None:
+        self._renamed, self._places = dict(renamed or {}), dict(places or {})
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Spellings:
@@ -32,18 +35,18 @@ class Spellings:
             UserError: the file cannot be read, a line has another form, or it renames a class again.
         """
         renamed: dict[str, str] = {}
+        places: dict[str, str] = {}
         for number, text in enumerate(read_text(path, "the class map").splitlines(), 1):
             line = text.partition("#")[0].strip()
+            place = f"{os.fspath(path)}: line {number}"
             name, equals, other = (part.strip() for part in line.partition("="))
             if line and not (name and other):
-                raise UserError(f"{os.fspath(path)}: line {number}: {_FORM}, got {text.strip()!r}")
+                raise UserError(f"{place}: {_FORM}, got {text.strip()!r}")
             if name in renamed:
-                raise UserError(
-                    f"{os.fspath(path)}: line {number}: {name!r} is renamed before; keep one line"
-                )
+                raise UserError(f"{place}: {name!r} is renamed before; keep one line")
             if equals:
-                renamed[name] = other
-        return cls(renamed)
+                renamed[name], places[name] = other, place
+        return cls(renamed, places)
 
     def rename(self, name: str) -> str:
         """Return the new name of a class in the user's map; its own name when it is not there."""
@@ -71,7 +74,8 @@ class Spellings:
         known = set(names)
         for name, other in self._renamed.items():
             if name not in known and other not in known:
-                raise SettingError(
-                    f"{{class_map}}: {name} = {other}: there is no class of either name; there are "
-                    f"{', '.join(sorted(known))}"
-                )
+                problem = f"{name} = {other}: there is no class of either name; there are "
+                problem += ", ".join(sorted(known))
+                if name in self._places:
+                    raise UserError(f"{self._places[name]}: {problem}")
+                raise SettingError(f"{{class_map}}: {problem}")

@@ -80,5 +80,5 @@ def test_faults(tmp_path, text, problem):
 def test_a_line_of_which_no_side_is_there(tmp_path):
     spellings = written(tmp_path, "kat = cat\ncar = vehicle")
     spellings.check_used(("cat", "car"))
-    with refused("--class-map: car = vehicle: there is no class of either name; there a"):
+    with refused("map.txt: line 2: car = vehicle: there is no class of either name; there a"):
         spellings.check_used(("cat", "cow"))
