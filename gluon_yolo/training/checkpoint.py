@@ -148,10 +148,12 @@ class Checkpoint:
             UserError: the checkpoint is missing or damaged, or has another network or other classes.
         """
         record = self._verified()
-        progress = Progress.from_dict(record)
+        progress = self._progress(record)
         progress.refuse_other(self.last, network, class_names)
         paths = {kind: self.last / sealed["name"] for kind, sealed in record["files"].items()}
         extra = json_text.loads(paths["extra"].read_text(encoding="utf-8"))
+        if not isinstance(extra, dict) or not {"places", "random"} <= set(extra):
+            raise UserError(f"{paths['extra']}: damaged: lacks places or random; {_AFRESH}")
         try:
             parameter_file.check(paths["net"])
             net.load_parameters(str(paths["net"]))
@@ -166,7 +168,10 @@ class Checkpoint:
                 f"{self.last}: does not fit {network} on these devices: {first_line(error)}; "
                 "resume with the settings and devices that the run was started with"
             ) from error
-        rng_state.restore(extra["random"], progress.seed, progress.step)
+        try:
+            rng_state.restore(extra["random"], progress.seed, progress.step)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{paths['extra']}: damaged: no state of a generator; {_AFRESH}") from error
         return progress
 
     def average(self) -> dict[str, np.ndarray] | None:
@@ -212,11 +217,18 @@ class Checkpoint:
         Raises:
             UserError: the checkpoint is missing or damaged.
         """
-        return Progress.from_dict(self._verified())
+        return self._progress(self._verified())
 
     def exists(self) -> bool:
         """Return whether ``last`` has a checkpoint, valid or damaged."""
         return self._state.exists()
+
+    def _progress(self, record: dict[str, Any]) -> Progress:
+        """Return the position of the training in ``state.json``."""
+        try:
+            return Progress.from_dict(record)
+        except ValueError as error:
+            raise UserError(f"{self._state}: damaged: {error}; {_AFRESH}") from error
 
     def _verified(self) -> dict[str, Any]:
         """Return ``state.json`` after checking it and the files that it names."""

@@ -5,12 +5,59 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
 _LATER = ("score_key", "callbacks", "ended", "rollbacks")  # fields that older checkpoints do not have
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return _is_int(value) and value >= 0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) or _is_int(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_schedule(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        _is_count(value.get(name)) for name in ("total_epochs", "batches_per_epoch")
+    )
+
+
+def _lists(each: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(each, value))
+
+
+def _or_none(form: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or form(value)
+
+
+_FORMS: dict[str, Callable[[Any], bool]] = {  # in JSON
+    "network": _is_text,
+    "class_names": _lists(_is_text),
+    "seed": _is_int,
+    **dict.fromkeys(("epoch", "batch", "step", "rollbacks"), _is_count),
+    "losses": _lists(_is_number),
+    "best_score": _or_none(_is_number),
+    "best_epoch": _or_none(_is_count),
+    "schedule": _is_schedule,
+    "score_key": _or_none(_is_text),
+    "ended": _is_text,
+    "callbacks": lambda value: (
+        isinstance(value, dict) and all(isinstance(one, dict) for one in value.values())
+    ),
+}
 
 
 @dataclasses.dataclass
@@ -66,7 +113,14 @@ class Progress:
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Progress:
-        """Restore the result of :meth:`to_dict`; further keys of the record are ignored."""
+        """Restore the result of :meth:`to_dict`; further keys of the record are ignored.
+
+        Raises:
+            ValueError: a field has a value of another form.
+        """
+        for name, form in _FORMS.items():
+            if name in record and not form(record[name]):
+                raise ValueError(f"{name} cannot be {record[name]!r:.80}")
         later = {name: record[name] for name in _LATER if name in record}
         return cls(**{name: record[name] for name in cls.names()}, **later)
 

@@ -55,10 +55,14 @@ class StepLosses:
         return {"every": self._every, "points": self._points, "sums": self._sums, "count": self._count}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore the result of :meth:`state_dict`."""
+        """Restore the result of :meth:`state_dict`.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: it is not one.
+        """
         self._every, self._count = int(state["every"]), int(state["count"])
-        self._points = [dict(point) for point in state["points"]]
-        self._sums = dict(state["sums"])
+        self._points = [{name: 0 + value for name, value in point.items()} for point in state["points"]]
+        self._sums = {name: float(total) for name, total in state["sums"].items()}
 
 
 def _joined(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:

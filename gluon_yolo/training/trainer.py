@@ -152,7 +152,7 @@ class Trainer:
         self.learning_rate = self.step.trainer.learning_rate  # a callback may have changed the scheduled one
         if self.processes.is_first:
             self.folder.metrics.keep_before(progress.epoch)
-        self.callbacks.load_state_dict(progress.callbacks)
+        self.callbacks.load_state_dict(progress.callbacks, str(self.checkpoint.last))
         return progress
 
     def _roll_back(self, error: Diverged) -> None:

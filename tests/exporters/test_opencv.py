@@ -53,7 +53,7 @@ def check(net, folder, size_hw=SIZE_HW, batch=1):
                 expected, ours = expected.asnumpy(), given[f"raw_{level}"]
                 assert ours.shape == expected.shape
                 assert np.abs(ours - expected).max() <= CLOSE * max(1, np.abs(expected).max())
-        boxes, scores = to_boxes(given, net.spec)
+        boxes, scores = to_boxes(given, net.spec, path)
         bound = verify.Bound(CLOSE * max(size_hw), CLOSE)
         found = verify.compare(net, lambda _, pair=(boxes, scores): pair, [pixels], bound)
         assert found.holds, found

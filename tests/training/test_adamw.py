@@ -122,7 +122,7 @@ def test_a_checkpoint_of_one_engine_is_the_others(tmp_path, first, second):
     for number in range(3):
         one(make_batch(one.net.spec, number), 1e-4)
     one.to_net()
-    progress = Progress("net", ("a",), 1, step=3)
+    progress = Progress("net", ("a",), 1, step=3, schedule={"total_epochs": 9, "batches_per_epoch": 5})
     Checkpoint(tmp_path / "one").save(one.net, one.trainer, progress)
     other = second(random_detector(norm="frozen", seed=1), optimizer="adamw", no_wd=True)
     Checkpoint(tmp_path / "one").load(other.net, other.trainer, "net", ("a",))

@@ -68,7 +68,8 @@ class Training:
 
 
 def progress(**changes):
-    return Progress(**{**dict(network=NETWORK, class_names=CLASSES, seed=5), **changes})
+    schedule = {"total_epochs": 9, "batches_per_epoch": 5}
+    return Progress(**{**dict(network=NETWORK, class_names=CLASSES, seed=5, schedule=schedule), **changes})
 
 
 def assert_same(left, right):
@@ -152,7 +153,7 @@ def test_progress_and_generators_come_back(tmp_path):
         step=99,
         best_score=0.1 + 0.2,
         best_epoch=2,
-        schedule={"base_lr": 0.1, "decay_epochs": [4]},
+        schedule={"base_lr": 0.1, "decay_epochs": [4], "total_epochs": 9, "batches_per_epoch": 5},
     )
     Checkpoint(tmp_path).save(training.net, training.trainer, kept)
     expected = [random.gauss(0, 1), np.random.standard_normal(), random.random(), np.random.rand()]
@@ -336,6 +337,61 @@ def test_a_state_whose_list_of_files_is_damaged(saved, change, said):
     record = json.loads(state.read_text())
     state.write_text(json.dumps({**record, "files": change(record["files"])}))
     with pytest.raises(UserError, match=f"state.json: {said}"):
+        load(saved)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *((field, value) for field in ("network", "ended") for value in (None, 3, ["tiny"])),
+        *(("class_names", value) for value in ("square", ["square", 3], {"square": 0}, None)),
+        *(
+            (field, value)
+            for field in ("epoch", "batch", "step", "rollbacks")
+            for value in (-1, 1.5, "3", True)
+        ),
+        *(("seed", value) for value in (None, "3", 0.5)),
+        *(("losses", value) for value in (3, ["0.5"], [None], {"total": 1})),
+        *(("best_score", value) for value in ("0.5", [], True)),
+        *(("best_epoch", value) for value in (-1, 0.5, "2")),
+        *(("schedule", value) for value in ({}, [], None, {"total_epochs": 5})),
+        ("schedule", {"total_epochs": "5", "batches_per_epoch": 2}),
+        *(("score_key", value) for value in (3, ["fitness"])),
+        *(("callbacks", value) for value in (None, [], {"Jsonl": 3})),
+    ],
+)
+def test_a_state_whose_field_is_of_another_form(saved, field, value):
+    state = saved[0].last / "state.json"
+    state.write_text(json.dumps({**json.loads(state.read_text()), field: value}))
+    before = saved[1].parameters()
+    with pytest.raises(UserError, match=f"state.json: damaged: {field} cannot be "):
+        load(saved)
+    with pytest.raises(UserError, match=f"state.json: damaged: {field} cannot be "):
+        saved[0].read()
+    assert_same(saved[1].parameters(), before)
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ([], "lacks places or random"),
+        ({"places": []}, "lacks places or random"),
+        ({"random": {}}, "no state of a generator"),
+        ({"random": {"python": [3, [1, 2], None]}}, "no state of a generator"),
+        ({"random": 3}, "no state of a generator"),
+    ],
+)
+def test_an_extra_file_of_another_form(saved, extra, said):
+    """With a checksum that agrees: somebody wrote it so."""
+    state = saved[0].last / "state.json"
+    record = json.loads(state.read_text())
+    path = saved[0].last / record["files"]["extra"]["name"]
+    if said.startswith("no"):
+        extra = {**json.loads(path.read_text()), **extra}
+    path.write_text(json.dumps(extra))
+    record["files"]["extra"] = atomic_io.seal(path)
+    state.write_text(json.dumps(record))
+    with pytest.raises(UserError, match=f"{path.name}: damaged: {said}"):
         load(saved)
 
 

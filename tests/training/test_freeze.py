@@ -178,7 +178,9 @@ def test_a_resumed_run_goes_on_the_same(tmp_path, devices):
     whole, resumed = begin(), begin()
     for number in range(2):
         whole(make_batch(whole.net.spec, number), LEARNING_RATE)
-    progress = Progress(NETWORK, CLASSES, seed=3, step=2)
+    progress = Progress(
+        NETWORK, CLASSES, seed=3, step=2, schedule={"total_epochs": 9, "batches_per_epoch": 5}
+    )
     Checkpoint(tmp_path).save(whole.net, whole.trainer, progress)
     whole(make_batch(whole.net.spec, 2), LEARNING_RATE)
     Checkpoint(tmp_path).load(resumed.net, resumed.trainer, NETWORK, CLASSES)
@@ -191,7 +193,11 @@ def test_a_checkpoint_of_another_selection_is_refused(tmp_path):
     net = make_net()
     step = make_step(net)
     step(make_batch(net.spec, 0), LEARNING_RATE)
-    Checkpoint(tmp_path).save(net, step.trainer, Progress(NETWORK, CLASSES, seed=3, step=1))
+    Checkpoint(tmp_path).save(
+        net,
+        step.trainer,
+        Progress(NETWORK, CLASSES, seed=3, step=1, schedule={"total_epochs": 9, "batches_per_epoch": 5}),
+    )
     other = make_net()
     freeze(other, ["backbone"])
     with pytest.raises(UserError, match="its optimizer trained other parameters"):

@@ -44,6 +44,21 @@ def test_their_number_is_bounded_and_the_means_are_right():
     assert columns["class"] == [1.0] * len(columns["class"])
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"every": None},
+        {"count": "x"},
+        {"sums": {"box": "much"}},
+        {"points": [{"step": "one"}]},
+        {"points": 3},
+    ],
+)
+def test_a_damaged_state(change):
+    with pytest.raises((TypeError, ValueError)):
+        StepLosses().load_state_dict({**filled(3).state_dict(), **change})
+
+
 @pytest.mark.parametrize("count", [0, 3, 700])
 def test_a_resumed_run_goes_on_with_its_points(count):
     whole = filled(count + 600)

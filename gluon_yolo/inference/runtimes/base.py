@@ -26,7 +26,7 @@ BROKEN = "is damaged or no ONNX file; export the model again with --format onnx"
 STOPPED = "stops while it is run; unless memory is short, it is damaged: export the model again"
 
 
-def to_boxes(outputs: Mapping[str, np.ndarray], spec: DetectionSpec) -> Sequence[np.ndarray]:
+def to_boxes(outputs: Mapping[str, np.ndarray], spec: DetectionSpec, path: Path) -> Sequence[np.ndarray]:
     """Turn a model's outputs, for any cut, into boxes and scores.
 
     A graph that ends after NMS returns only the K boxes that NMS kept; each has a score for its own class and
@@ -35,6 +35,7 @@ def to_boxes(outputs: Mapping[str, np.ndarray], spec: DetectionSpec) -> Sequence
     Args:
         outputs: by their names in the file.
         spec: of the model.
+        path: of the file, for messages.
 
     Returns:
         Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32; for raw maps the
@@ -53,16 +54,18 @@ def to_boxes(outputs: Mapping[str, np.ndarray], spec: DetectionSpec) -> Sequence
     if names == set(raw):
         return RawMaps([outputs[name] for name in raw], spec)
     raise UserError(
-        f"its outputs are {', '.join(sorted(names))}, which are no detector's; export the model again"
+        f"{path}: its outputs are {', '.join(sorted(names)) or 'none'}, which are no detector's; export the "
+        "model again"
     )
 
 
-def to_results(outputs: Mapping[str, np.ndarray], spec: Any) -> Sequence[np.ndarray]:
+def to_results(outputs: Mapping[str, np.ndarray], spec: Any, path: Path) -> Sequence[np.ndarray]:
     """Turn a model's outputs into the results of its task.
 
     Args:
         outputs: by their names in the file.
         spec: of the model, a DetectionSpec or a LandmarkSpec.
+        path: of the file, for messages.
 
     Returns:
         What :func:`to_boxes` returns; of a landmark network its one output (B, 2 * P).
@@ -71,11 +74,11 @@ def to_results(outputs: Mapping[str, np.ndarray], spec: Any) -> Sequence[np.ndar
         UserError: these are not the outputs of such a model.
     """
     if not isinstance(spec, LandmarkSpec):
-        return to_boxes(outputs, spec)
+        return to_boxes(outputs, spec, path)
     if set(outputs) != set(spec.output_names) or any(array.ndim != 2 for array in outputs.values()):
         raise UserError(
-            f"its outputs are {', '.join(sorted(outputs))}, which are no landmark network's; export the "
-            "model again"
+            f"{path}: its outputs are {', '.join(sorted(outputs)) or 'none'}, which are no landmark "
+            "network's; export the model again"
         )
     return [outputs[name] for name in spec.output_names]
 

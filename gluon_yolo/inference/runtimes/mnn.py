@@ -80,7 +80,7 @@ class MNNRuntime:
         check_size(pixels.shape[1:3], self._spec)
         self._shape.check(pixels.shape[1:3], self._path.name)
         arrays = self._shape.run(self._run, np.ascontiguousarray(pixels))
-        return base.to_results(dict(zip(self._names, arrays)), self._spec)
+        return base.to_results(dict(zip(self._names, arrays)), self._spec, self._path)
 
     def _run(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
         with self._lock, contextlib.nullcontext() if self._ran else quiet.output_kept():

@@ -60,7 +60,9 @@ class NcnnRuntime:
             _check_gpu(self._ncnn, gpu)
             options.use_vulkan_compute = True
             self._net.set_vulkan_device(gpu)
-        self._read(*(_path(folder, name, ending) for ending in ENDINGS["ncnn"]))
+        paths = [_path(folder, name, ending) for ending in ENDINGS["ncnn"]]
+        self._path = paths[0]
+        self._read(*paths)
 
     def __call__(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
         """Run the network.
@@ -75,7 +77,7 @@ class NcnnRuntime:
         check_size(pixels.shape[1:3], self._spec)
         maps = [self.maps(image) for image in pixels]
         outputs = [np.stack(level) for level in zip(*maps)]
-        return base.to_results(dict(zip(self._names, outputs)), self._spec)
+        return base.to_results(dict(zip(self._names, outputs)), self._spec, self._path)
 
     def maps(self, image: np.ndarray) -> list[np.ndarray]:
         """Return the raw maps (K, H / stride, W / stride), by ascending stride, of pixels (H, W, 3) uint8."""

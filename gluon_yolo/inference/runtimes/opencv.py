@@ -83,7 +83,7 @@ class OpenCVRuntime:
         check_size(pixels.shape[1:3], self._spec)
         self._shape.check(pixels.shape[1:3], self._path.name, always=True)
         arrays = self._shape.run(self._run, pixels)
-        return base.to_results(dict(zip(self._names, arrays)), self._spec)
+        return base.to_results(dict(zip(self._names, arrays)), self._spec, self._path)
 
     def _run(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
         planes = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), np.float32)

@@ -94,7 +94,7 @@ class OpenVINORuntime:
         check_size(pixels.shape[1:3], self._spec)
         self._shape.check(pixels.shape[1:3], self._path.name)
         outputs = self._shape.run(self._run, np.ascontiguousarray(pixels, dtype=self._type))
-        return base.to_results(dict(zip(self._names, outputs)), self._spec)
+        return base.to_results(dict(zip(self._names, outputs)), self._spec, self._path)
 
     def _run(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
         compiled, free = self._compile(pixels.shape)

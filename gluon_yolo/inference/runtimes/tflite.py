@@ -64,7 +64,7 @@ class TFLiteRuntime:
         for name, array in arrays.items():
             if array.ndim == 4:  # a map, (B, H, W, K)
                 arrays[name] = np.ascontiguousarray(array.transpose(0, 3, 1, 2))
-        return base.to_results(arrays, self._spec)
+        return base.to_results(arrays, self._spec, self._path)
 
     def _run(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
         try:

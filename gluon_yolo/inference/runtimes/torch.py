@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from gluon_yolo.errors import SettingError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.graph.node import Graph
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import exported_symbol
-from gluon_yolo.inference.runtimes.base import check_size, spec_of_maps
+from gluon_yolo.inference.runtimes.base import STOPPED, check_size, spec_of_maps
 from gluon_yolo.inference.runtimes.exported_symbol import INPUT
 from gluon_yolo.pytorch import device
 from gluon_yolo.pytorch.fold import fold_norms
 from gluon_yolo.pytorch.module import block_module, graph_module
+from gluon_yolo.pytorch.operators import Unsupported
 from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.text import first_line
 from gluon_yolo.torch_compat import fx, torch
 
 
@@ -33,12 +35,19 @@ class TorchRuntime:
             becomes the runtime's own: batch norms are folded, and arrays moved to the device.
         spec: of the network, for raw maps; None for boxes and scores, and for points.
         gpu: index of a GPU; None is the CPU.
+        file: of the graph, for messages; None for a network in memory.
 
     Raises:
         UserError: torch cannot use the GPU.
     """
 
-    def __init__(self, module: fx.GraphModule, spec: DetectionSpec | None, gpu: int | None = None) -> None:
+    def __init__(
+        self,
+        module: fx.GraphModule,
+        spec: DetectionSpec | None,
+        gpu: int | None = None,
+        file: Path | None = None,
+    ) -> None:
         if gpu is not None:
             device.check_gpu(gpu)
         self._device = torch.device("cpu" if gpu is None else f"cuda:{gpu}")
@@ -49,7 +58,7 @@ class TorchRuntime:
         for array in (*module.parameters(), *module.buffers()):
             if array.ndim == 4:  # as the pixels are stored
                 array.data = array.data.contiguous(memory_format=torch.channels_last)
-        self._spec = spec
+        self._spec, self._file = spec, file
         self._lock = threading.Lock()
 
     def __call__(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
@@ -62,6 +71,9 @@ class TorchRuntime:
         Returns:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32; for a module that
             ends at raw maps, the :class:`gluon_yolo.inference.decode.RawMaps`.
+
+        Raises:
+            UserError: the graph of a file cannot be computed: some damage shows only now.
         """
         if self._spec is not None:
             check_size(pixels.shape[1:3], self._spec)
@@ -78,7 +90,18 @@ class TorchRuntime:
 
     @torch.inference_mode()
     def _run(self, pixels: np.ndarray) -> list[np.ndarray]:
-        outputs = self._module(torch.tensor(pixels).to(self._device))
+        given = torch.tensor(pixels).to(self._device)
+        try:
+            outputs = self._module(given)
+        except (
+            RuntimeError,
+            ValueError,
+            TypeError,
+            IndexError,
+        ) as error:  # which one depends on the operator
+            if self._file is None:
+                raise
+            raise UserError(f"{self._file}: {STOPPED} ({first_line(error)})") from error
         return [output.contiguous().cpu().numpy() for output in outputs]
 
 
@@ -91,8 +114,9 @@ def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> TorchRunt
         gpu: index of a GPU; None is the CPU.
 
     Raises:
-        UserError: a file is absent or damaged, or the model is in int8.
+        UserError: a file is absent or damaged, or the model is in int8 or has an operator that torch lacks.
     """
+    file = folder / record.exported("symbol", folder).files[0]
     symbol, parameters, spec = exported_symbol.read_exported(record, folder)
     if exported_symbol.is_int8(symbol):
         raise SettingError(
@@ -102,7 +126,11 @@ def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> TorchRunt
         symbol, parameters = exported_symbol.as_float32(symbol, parameters)
     arrays = {name: array.asnumpy() for name, array in parameters.items()}
     graph = Graph.from_json(symbol.tojson())
-    return TorchRuntime(graph_module(graph, arrays, lambda name: False, [INPUT]), spec, gpu)
+    try:
+        module = graph_module(graph, arrays, lambda name: False, [INPUT])
+    except Unsupported as error:
+        raise UserError(f"{file}: {error}") from error
+    return TorchRuntime(module, spec, gpu, file)
 
 
 def from_block(net: Any, gpu: int | None = None) -> TorchRuntime:

@@ -1,8 +1,10 @@
 """A trial: an exported model is opened and run once in another process, where a crash ends only that one.
 
 The readers of some runtimes end the process at a damaged file. A file that agrees with the size and the
-SHA-256 in the model's record is what the export wrote and verified, and needs no trial. A trial is for other
-files: damaged, changed by another program (an optimizer, a converter), or of a package that wrote no digests.
+SHA-256 in the model's record is what the export wrote and verified, and needs no trial; one that does not is
+refused. A trial is for a file of which the record has neither: of a package that wrote none, or changed by
+another program (an optimizer, a converter) and taken out of the record's ``files``. It cannot find all: what
+a damaged file does to memory differs from process to process.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ def load(
     size_hw: tuple[int, int] | None = None,
     gpu: int | None = None,
 ) -> Network:
-    """Load an exported model, after a trial where its files may end the process.
+    """Load an exported model, after a check or a trial where its files may end the process.
 
     What was found is remembered in the cache folder for these files, until they are written again: neither a
     digest nor a trial is made twice.
@@ -57,7 +59,8 @@ def load(
         gpu: index of a GPU; None is the CPU.
 
     Raises:
-        UserError: as for :func:`gluon_yolo.inference.runtimes.registry.load`; or the trial failed.
+        UserError: as for :func:`gluon_yolo.inference.runtimes.registry.load`; a file is not as the export
+            wrote it; or the trial failed.
         MissingDependency: the runtime's package is not installed.
     """
     kind = registry.kind_for(name, record)
@@ -65,20 +68,25 @@ def load(
         files = record.exported(kind, folder).files
         note = cache_folder() / "opened" / _key(name, record, folder, files, gpu)
         if not note.exists():
-            changed = _changed(record, folder, files)
-            if changed == [] or _try(name, record, folder, kind, changed, size_hw or record.size_hw, gpu):
+            _refuse_changed(record, folder, kind)
+            is_known = all(file in record.files for file in files)
+            if is_known or _try(name, record, folder, kind, size_hw or record.size_hw, gpu):
                 with contextlib.suppress(OSError):  # the next time looks again
                     note.parent.mkdir(parents=True, exist_ok=True)
                     note.touch()
     return registry.load(name, record, folder, gpu)
 
 
-def _changed(record: ModelRecord, folder: Path, files: Sequence[str]) -> list[str] | None:
-    """Return the files that are not as the export wrote them; None where the record does not tell of each."""
-    changed = [
-        file for file in files if file in record.files and not record.files[file].agrees(folder / file)
-    ]
-    return changed if changed or all(file in record.files for file in files) else None
+def _refuse_changed(record: ModelRecord, folder: Path, kind: str) -> None:
+    """Raise a UserError if a format has a file that is not as the export wrote it."""
+    for file in record.formats[kind].files:
+        if file in record.files and not record.files[file].agrees(folder / file):
+            raise UserError(
+                f"{folder / file}: it is not as the export wrote it ({record.name}.json has another size or "
+                f"SHA-256): export the model again with --format {kind}; or, where another program changed "
+                f'it for you, remove {file} from "files" in {record.name}.json, and it is tried in another '
+                "process first"
+            )
 
 
 def _key(name: str, record: ModelRecord, folder: Path, files: Sequence[str], gpu: int | None) -> str:
@@ -101,7 +109,6 @@ def _try(
     record: ModelRecord,
     folder: Path,
     kind: str,
-    changed: Sequence[str] | None,
     size_hw: tuple[int, int],
     gpu: int | None,
 ) -> bool:
@@ -111,12 +118,9 @@ def _try(
         UserError: the process ended, or could not open or run the model.
     """
     files = record.formats[kind].files
-    file = str(folder / (changed or files)[0])
-    if not changed and len(files) > 1:
+    file = str(folder / files[0])
+    if len(files) > 1:
         file += f" (or {' or '.join(files[1:])} beside it)"  # which of them, nothing tells
-    differs = (
-        f"it is not as the export wrote it ({record.name}.json has its size and SHA-256)" if changed else ""
-    )
     megabytes = sum((folder / file).stat().st_size for file in files) >> 20
     seconds = CPU_SECONDS + megabytes
     words = (name, str(folder), *map(str, size_hw), str(seconds), *([] if gpu is None else [str(gpu)]))
@@ -126,16 +130,14 @@ def _try(
     last = next((line for line in reversed(output) if line.startswith(ENDED)), None)
     ended = None if last is None else json.loads(last[len(ENDED) :])
     if ended == {}:
-        if changed:
-            log.info("%s: %s; %s opens and runs it, so it is taken", file, differs, name)
         return True
     if ended is not None and ended["kind"] in _ERRORS:
         said, known = ended["said"], _ERRORS[ended["kind"]]
-        named = said if known is not UserError or str(folder) in said else f"{file}: {said}"
-        raise known(f"{named}; {differs}" if differs and known is UserError else named)
+        raise known(said if known is not UserError or str(folder) in said else f"{file}: {said}")
     why = f"({ended['said']})" if ended is not None else _death(status, seconds)
-    rest = f"{differs}; export the model again" if differs else "export the model again"
-    raise UserError(f"{file}: cannot be read and run by {name} {why}; {rest} with --format {kind}")
+    raise UserError(
+        f"{file}: cannot be read and run by {name} {why}; export the model again with --format {kind}"
+    )
 
 
 def _run(words: Sequence[str], record: ModelRecord) -> tuple[list[str] | None, int | None]:

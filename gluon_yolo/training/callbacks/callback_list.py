@@ -122,13 +122,29 @@ class CallbackList:
                 states[key] = state
         return states
 
-    def load_state_dict(self, states: dict[str, Any]) -> None:
-        """Restore the states of a checkpoint; warn of a state whose callback is missing."""
+    def load_state_dict(self, states: dict[str, Any], checkpoint: str = "the checkpoint") -> None:
+        """Restore the states of a checkpoint; warn of a state whose callback is missing.
+
+        Args:
+            states: what :meth:`state_dict` returned.
+            checkpoint: its folder, for messages.
+
+        Raises:
+            UserError: the state of one of the package's callbacks is damaged.
+        """
         callbacks = self._by_key()
         for key, callback in callbacks.items():
-            if key in states:
+            if key not in states:
+                continue
+            try:
                 with self._named(callback, "load_state_dict"):
                     callback.load_state_dict(states[key])
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                if any(callback is given for given in self._given):
+                    raise
+                raise UserError(
+                    f"{checkpoint}: damaged: this is no state of {key}: {states[key]!r:.80}"
+                ) from error
         unused = ", ".join(key for key in states if key not in callbacks)
         if unused:
             log.warning("the checkpoint has the state of callbacks that are not given now: %s", unused)

@@ -88,7 +88,8 @@ class JSONLogger(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the losses of the steps since the last line."""
-        self._sums, self._count = dict(state["sums"]), int(state["count"])
+        self._sums = {name: float(total) for name, total in state["sums"].items()}
+        self._count = int(state["count"])
 
 
 def scalars(result: dict[str, Any]) -> dict[str, float]:

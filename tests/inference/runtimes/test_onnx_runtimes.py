@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -213,8 +215,11 @@ def test_threads(monkeypatch, asked, expected):
 
 
 def test_outputs_of_something_else(net):
-    with pytest.raises(UserError, match="its outputs are logits"):
-        base.to_boxes({"logits": np.zeros(1)}, net.spec)
+    path = Path("some.onnx")
+    with pytest.raises(UserError, match="some.onnx: its outputs are logits, which are no detector's"):
+        base.to_boxes({"logits": np.zeros(1)}, net.spec, path)
+    with pytest.raises(UserError, match="some.onnx: its outputs are none, which are no detector's"):
+        base.to_results({}, net.spec, path)
 
 
 def test_what_suppression_let_stand():
@@ -225,7 +230,7 @@ def test_what_suppression_let_stand():
         "scores": np.array([[[0.75], [0.5], [-1]]], np.float32),
         "bboxes": np.array([[[0, 0, 4, 4], [1, 1, 2, 2], [-1] * 4]], np.float32),
     }
-    boxes, scores = base.to_boxes(rows, spec)
+    boxes, scores = base.to_boxes(rows, spec, Path("some.onnx"))
     assert (boxes == rows["bboxes"]).all() and scores.tolist() == [[[0, 0, 0.75], [0.5, 0, 0], [0, 0, 0]]]
     assert scores.dtype == np.float32
 

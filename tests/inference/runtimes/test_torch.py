@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import sys
 import weakref
 
@@ -84,8 +85,18 @@ def test_an_operator_without_counterpart_is_named(tmp_path, net):
     record = exported(tmp_path, net, "float32", "raw")
     file = tmp_path / "toy-symbol.json"
     file.write_text(file.read_text().replace('"act_type": "relu"', '"act_type": "softsign"'))
-    with pytest.raises(UserError, match=r"operator Activation \(.*\) with act_type=softsign .*; use mxnet"):
+    problem = r"^.*toy-symbol.json: .* operator Activation \(.*\) with act_type=softsign .*; use mxnet"
+    with pytest.raises(UserError, match=problem):
         runtime.load(record, tmp_path)
+
+
+def test_damage_that_shows_when_it_runs_names_the_file(tmp_path, net):
+    record = exported(tmp_path, net, "float32", "raw")
+    file = tmp_path / "toy-symbol.json"
+    file.write_text(re.sub(r'"num_group": "\d+"', '"num_group": "7"', file.read_text(), count=1))
+    loaded = runtime.load(record, tmp_path)
+    with pytest.raises(UserError, match=r"toy-symbol.json: stops while it is run; .* \(.*groups"):
+        loaded(PIXELS)
 
 
 def test_several_threads(net):

@@ -126,6 +126,13 @@ def test_states_are_kept_by_class_and_come_back(caplog):
     assert not caplog.records
 
 
+def test_a_damaged_state_of_the_packages_own_names_the_checkpoint():
+    with pytest.raises(UserError, match=r"run/last: damaged: this is no state of Counter: {'other': 5}"):
+        CallbackList([Counter()]).load_state_dict({"Counter": {"other": 5}}, "run/last")
+    with pytest.raises(KeyError):  # a user's own error is the user's
+        CallbackList([], [Counter()]).load_state_dict({"Counter": {"other": 5}}, "run/last")
+
+
 def test_a_state_that_is_missing_or_nobodys_stops_nothing(caplog):
     counter = Counter()
     CallbackList([], [counter]).load_state_dict({"Gone": {"number": 5}, "Other": {"number": 6}})
