@@ -5,6 +5,9 @@ folder; no stack trace, no crash, no hang over 10 s, no memory over 2 GiB, nothi
 elsewhere. What breaks this is kept in OUT, with the files, to be run again. The counts are in OUT too, in
 results.jsonl: a run with the same OUT and seed goes on where the last one ended.
 
+A kind that is "unknown" is an exported model's whose record has no digests: its files are opened in another
+process first, and only then here. All others of these runtimes are compared with their digests.
+
 Coverage-guided fuzzing (atheris 3.1.0) was tried on the readers of cfg, prototxt, caffemodel, .pth,
 safetensors, .params, symbol JSON, ONNX, VOC XML, COCO JSON, YOLO text, data.yaml, .data and NAME.json: 35 s
 each, 115,000 files in all, no fault; so it is no part of this. Replacing each value of a JSON file by wrong

@@ -58,6 +58,16 @@ CONVERT = ("data", "convert", "{in}/data", "{out}/voc", "--to", "voc", "--class-
 TRAIN = ("train", "--data", "{in}/data", "--save-prefix", "{out}/")
 VIDEO, CLIP = ("demo", "--model", "{in}", "--out", "{out}"), "{in}/pictures/clip"
 RAN = (0, 1)
+EXPORTED = (
+    ("ncnn .param", "ncnn", ".param", "ncnn"),
+    ("ncnn .bin", "ncnn", ".bin", "ncnn"),
+    ("MNN", "mnn", ".mnn", "mnn"),
+    ("TFLite", "tflite", ".tflite", "tflite"),
+    ("OpenVINO .xml", "openvino", "-openvino.xml", "openvino"),
+    ("OpenVINO .bin", "openvino", "-openvino.bin", "openvino"),
+    ("prototxt", "caffe", ".prototxt", "opencv"),
+    ("caffemodel", "caffe", ".caffemodel", "opencv"),
+)
 
 
 def _demo(runtime: str) -> tuple[str, ...]:
@@ -129,19 +139,15 @@ KINDS = (
     ),
     Kind("-symbol.json in torch", make_exported, ["tiny-symbol.json"], _demo("torch")),
     Kind("exported .params in torch", make_exported, ["tiny-0000.params"], _demo("torch")),
-    Kind("ncnn .param", make_exported, ["tiny.param"], _demo("ncnn")),
-    Kind("ncnn .bin", make_exported, ["tiny.bin"], _demo("ncnn")),
-    Kind("MNN", make_exported, ["tiny.mnn"], _demo("mnn")),
     *(
         Kind(name, exporter(format_), [f"tiny{ending}"], _demo(runtime))
-        for name, format_, ending, runtime in (
-            ("TFLite", "tflite", ".tflite", "tflite"),
-            ("OpenVINO .xml", "openvino", "-openvino.xml", "openvino"),
-            ("OpenVINO .bin", "openvino", "-openvino.bin", "openvino"),
-            ("prototxt", "caffe", ".prototxt", "opencv"),
-            ("caffemodel", "caffe", ".caffemodel", "opencv"),
-        )
+        for name, format_, ending, runtime in EXPORTED
         if RUNTIMES[runtime].installed
+    ),
+    *(
+        Kind(f"{name} unknown", exporter(format_, has_digests=False), [f"tiny{ending}"], _demo(runtime))
+        for name, format_, ending, runtime in EXPORTED
+        if RUNTIMES[runtime].installed and RUNTIMES[runtime].crashes
     ),
     Kind("imported prototxt", make_caffe, ["small.prototxt"], IMPORT_CAFFE),
     Kind("imported caffemodel", make_caffe, ["small.caffemodel"], IMPORT_CAFFE),

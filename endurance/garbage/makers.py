@@ -84,13 +84,22 @@ def make_exported(folder: Path) -> None:
     _picture(folder)
 
 
-def exporter(kind: str) -> Callable[[Path], None]:
-    """Return a maker of the old run's model in one format, with an image."""
+def exporter(kind: str, has_digests: bool = True) -> Callable[[Path], None]:
+    """Return a maker of the old run's model in one format, with an image.
+
+    Args:
+        kind: the format.
+        has_digests: whether its record keeps the digests of its files, as an older package's does not.
+    """
 
     def make(folder: Path) -> None:
         from gluon_yolo import export
 
         export(OLD / "run", kind, folder, name="tiny")
+        record = json.loads((folder / "tiny.json").read_text())
+        if not has_digests:
+            del record["files"]
+        (folder / "tiny.json").write_text(json.dumps(record))
         _picture(folder)
 
     return make

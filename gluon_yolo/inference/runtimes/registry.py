@@ -34,7 +34,8 @@ class Runtime:
         for_gpus: whether it is left to GPUs, unless it is named: on a CPU ``auto`` and ``quantize`` do not
             try it.
         crashes: whether its reader, in C++, ends the process at some damaged files. A file that is not as the
-            export wrote it is then tried in another process (:mod:`gluon_yolo.inference.runtimes.trial`).
+            export wrote it is then refused, and one of which the record says nothing is tried in another
+            process first (:mod:`gluon_yolo.inference.runtimes.trial`).
         function: of the package, which not every version has; the package is one that all of this needs.
     """
 
@@ -69,7 +70,7 @@ RUNTIMES = {
     # On a CPU it loads for seconds, and is not the fastest. Fastest calls of Yolo-Fastest at 320, two threads
     # of an AMD EPYC: ONNX Runtime 2.1 ms, OpenVINO 2.5, ncnn 2.8, torch 5.6, mxnet 6.7.
     "torch": Runtime("torch", ("symbol",), builds=True, for_gpus=True),
-    "tflite": Runtime("ai_edge_litert", ("tflite",)),
+    "tflite": Runtime("ai_edge_litert", ("tflite",), crashes=True),
     "opencv": Runtime("cv2", ("caffe",), crashes=True, function="dnn.readNetFromCaffe"),  # OpenCV 5 lacks it
 }
 

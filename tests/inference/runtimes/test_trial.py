@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+import gluon_yolo
 from endurance.garbage.__main__ import damaged_file
 from gluon_yolo import Predictor
 from gluon_yolo.cli import main
@@ -123,6 +124,29 @@ def test_files_as_they_were_written_start_no_process(runtime, folder, started):
     (folder / "tiny.onnx").write_bytes(b"")  # another format's file says nothing of this one's
     load(folder, runtime)
     assert started == []
+
+
+CRASHING = [name for name, known in RUNTIMES.items() if known.crashes]
+
+
+def test_whose_files_are_checked():
+    assert CRASHING == ["ncnn", "mnn", "tflite", "opencv"]
+
+
+@pytest.mark.parametrize("runtime", CRASHING)
+def test_an_export_whose_file_is_damaged_is_refused(runtime, tmp_path, monkeypatch):
+    if not RUNTIMES[runtime].installed:
+        pytest.skip(f"{RUNTIMES[runtime].package} is not installed")
+    monkeypatch.setenv("GLUON_YOLO_CACHE", str(tmp_path / "cache"))
+    kind = RUNTIMES[runtime].formats[0]
+    gluon_yolo.export(OLD.parent / "run", kind, tmp_path / "model", name="tiny")
+    assert np.isfinite(load(tmp_path / "model", runtime)(PIXELS)[1]).all()
+    file = tmp_path / "model" / ModelRecord.read(tmp_path / "model" / "tiny.json").formats[kind].files[0]
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=f"{file.name}: it is not as the export wrote it"):
+        load(tmp_path / "model", runtime)
 
 
 def test_an_optimised_file_is_taken_after_one_trial(folder, started):
