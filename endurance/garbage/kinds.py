@@ -162,6 +162,7 @@ KINDS = (
             [f"pictures/clip.{ending}"],
             (*VIDEO, f"{CLIP}.{ending}"),
             RAN,
+            part=0.2,
         )
         for ending, codec in (("avi", "MJPG"), ("mp4", "mp4v"))
     ),
