@@ -11,6 +11,7 @@ error of the system.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import io
 import json
@@ -160,12 +161,12 @@ def _run(run: Any, asked: dict[str, Any], seconds: float) -> dict[str, Any]:
 
 
 def _call(name: str, *words: str) -> int:
-    """Call a function, ``module:function``, with paths, where a whole command would take seconds."""
+    """Call ``module:function`` or ``module:class.method`` with paths, where a command would take seconds."""
     from gluon_yolo.errors import UserError
 
     module, _, function = name.partition(":")
     try:
-        getattr(importlib.import_module(module), function)(*map(Path, words))
+        functools.reduce(getattr, function.split("."), importlib.import_module(module))(*map(Path, words))
     except UserError as error:
         print(f"error: {error}")
         return error.status

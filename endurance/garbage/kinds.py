@@ -55,7 +55,7 @@ OFFICIAL = (CALL, "gluon_yolo.evaluation.wider.ground_truth:read_ground_truth", 
 TENSORS = (CALL, "gluon_yolo.weights.tensor_file:read")
 READ_ANCHORS = "gluon_yolo.data.anchors:read_anchors"
 CONVERT = ("data", "convert", "{in}/data", "{out}/voc", "--to", "voc", "--class-map", "{in}/map.txt")
-TRAIN = ("train", "--data", "{in}/data", "--save-prefix", "{out}/")
+READ_CONFIG = "gluon_yolo.training.config:TrainConfig.load"
 VIDEO, CLIP = ("demo", "--model", "{in}", "--out", "{out}"), "{in}/pictures/clip"
 RAN = (0, 1)
 EXPORTED = (
@@ -153,7 +153,7 @@ KINDS = (
     Kind("imported caffemodel", make_caffe, ["small.caffemodel"], IMPORT_CAFFE),
     Kind("class map", make_settings, ["map.txt"], CONVERT, RAN),
     Kind("own names", make_settings, ["own.names"], (*CHECK_DATA, "--classes", "{in}/own.names"), RAN),
-    Kind("config.yaml", make_settings, ["config.yaml"], (*TRAIN, "--config", "{in}/config.yaml"), part=0.1),
+    Kind("config.yaml", make_settings, ["config.yaml"], (CALL, READ_CONFIG, "{in}/config.yaml")),
     Kind("anchors", make_settings, ["anchors.txt"], (CALL, READ_ANCHORS, "{in}/anchors.txt")),
     *(
         Kind(

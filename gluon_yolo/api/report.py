@@ -73,7 +73,12 @@ def _state(folder: RunFolder, args: Args) -> RunState:
         progress = Checkpoint(folder.weights).read()
         steps = StepLosses()
         if "Report" in progress.callbacks:
-            steps.load_state_dict(progress.callbacks["Report"])
+            try:
+                steps.load_state_dict(progress.callbacks["Report"])
+            except (KeyError, TypeError, ValueError, AttributeError) as cause:
+                raise UserError(
+                    f"{folder.weights / 'last'}: damaged: its state of Report has no losses by step"
+                ) from cause
         known = {
             "epochs": progress.epoch,
             "steps": steps.columns(),

@@ -126,7 +126,8 @@ def _given(config: Any, settings: Mapping[str, Any]) -> Given:
         plain = plain_given(config, KINDS)
     else:
         plain, places = read_given(config, KINDS)
-    return Given(words, Layer(settled_given(plain), lambda name: places.get(name, "")))
+    with blamed(places):
+        return Given(words, Layer(settled_given(plain), lambda name: places.get(name, "")))
 
 
 def _some(**values: Any) -> dict[str, Any]:

@@ -91,5 +91,5 @@ def _outputs(entries: list[list[int]]) -> tuple[Output, ...]:
 def _parsed(value: str) -> Any:
     try:
         return ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):  # the last two: signs by the thousand
         return value

@@ -173,6 +173,10 @@ def _neck_channels(multiplier: float) -> tuple[int, int, int]:
     return (128, 256, 512) if multiplier > 0.5 else (128, 128, 256)
 
 
+class UnknownNetwork(UserError):
+    """There is no network of a name."""
+
+
 def names() -> list[str]:
     """Return the full name of every network that :func:`build` accepts, those with an SPP left out."""
     return [f"{architecture}_{dataset}" for architecture in _ENTRIES for dataset in DATASET_CLASSES]
@@ -189,7 +193,7 @@ def canonical(name: str, dataset: str = "custom") -> str:
         dataset: ending for a name that has none of ``voc``, ``coco`` and ``custom``.
 
     Raises:
-        UserError: the name is unknown; the message has the most similar known ones.
+        UnknownNetwork: the name is unknown; the message has the most similar known ones.
     """
     spelled = (*names(), *(with_spp(full) for full in names() if entry(full).takes_spp))
     spellings = {_squeezed(full): full for full in spelled}
@@ -198,7 +202,7 @@ def canonical(name: str, dataset: str = "custom") -> str:
         if candidate in spellings:
             return spellings[candidate]
     guess = did_you_mean(name, [*_ENTRIES, *names()], most=3)
-    raise UserError(
+    raise UnknownNetwork(
         f"unknown network {name!r}; {guess}"
         f"Architectures: {', '.join(_ENTRIES)}; endings: {', '.join(DATASET_CLASSES)}"
     )

@@ -15,6 +15,7 @@ from gluon_yolo.report.images import of_file
 from gluon_yolo.report.labels import LabelStatistics, label_section
 from gluon_yolo.report.page import Commands, Facts, Images, Page, Section, Table
 from gluon_yolo.system import run_note
+from gluon_yolo.visualize.curves import number
 
 FILE = "report.html"  # in the run's folder
 TRAINING, FINISHED, STOPPED, FAILED = "training", "finished", "stopped", "failed"
@@ -101,7 +102,7 @@ def _summary(run: RunState) -> Facts:
     ]
     if run.best_score is not None:
         rows.append((f"best {run.score_key or 'score'}", f"{run.best_score:.4f} at epoch {run.best_epoch}"))
-    seconds = sum(float(row["seconds"]) for row in run.rows if row.get("seconds"))
+    seconds = sum(number(row.get("seconds", "")) or 0.0 for row in run.rows)
     if seconds:
         rows.append(("time of training steps", f"{seconds / 60:.1f} min"))
     names = ", ".join(run.class_names[:20]) + (", ..." if len(run.class_names) > 20 else "")

@@ -114,12 +114,15 @@ def settled_given(given: Mapping[str, Any]) -> dict[str, Any]:
         given: in plain form.
 
     Raises:
-        UserError: the file of ``anchors`` does not exist, or has no list of anchors.
+        SettingError: the file of ``anchors`` does not exist, or has no list of anchors.
     """
     settled = dict(given)
     anchors = settled.get("anchors")
     if anchors is not None and anchors not in ANCHOR_WORDS:
-        settled["anchors"] = format_anchors(named_anchors(anchors))
+        try:
+            settled["anchors"] = format_anchors(named_anchors(anchors))
+        except UserError as error:
+            raise SettingError(f"{{anchors}}: {error}") from error
     for name in ("network", "teacher"):  # each may be a network's name, which is no path
         if (settled.get(name) or "").endswith(".cfg"):
             settled[name] = absolute(settled[name])

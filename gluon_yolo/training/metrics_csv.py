@@ -12,6 +12,8 @@ from typing import Any
 from gluon_yolo import atomic_io
 from gluon_yolo.errors import UserError
 
+_MOST_EPOCHS = 10**9
+
 
 class MetricsCSV:
     """A comma-separated file with a header, to which a run appends rows.
@@ -72,7 +74,8 @@ class MetricsCSV:
             for number, row in enumerate(rows, start=2):
                 if None in row or None in row.values():
                     raise ValueError(f"line {number} has not {len(columns)} cells")
-                int(row["epoch"])
+                if not 0 <= int(row["epoch"]) < _MOST_EPOCHS:
+                    raise ValueError(f"line {number} has the epoch {row['epoch'][:20]}")
         except KeyError as error:
             raise self._damaged("no column epoch") from error
         except (OSError, ValueError, csv.Error) as error:

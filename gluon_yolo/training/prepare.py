@@ -11,7 +11,7 @@ from typing import Any
 from gluon_yolo import mxnet_compat
 from gluon_yolo.data.anchors import format_anchors
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.errors import SettingText, UserError
+from gluon_yolo.errors import SettingError, SettingText, UserError
 from gluon_yolo.evaluation.fitness import kind_of, score
 from gluon_yolo.evaluation.validation import Validation
 from gluon_yolo.inference.model_record import ModelRecord
@@ -67,13 +67,16 @@ def architecture_of(
         spp: whether the network is to have an SPP in its neck.
 
     Raises:
-        UserError: there is no such network.
+        UserError: there is no such network, or its cfg is invalid.
     """
     if resumed:
         return find_architecture(resumed.model()["network"], resumed.path)
     known = [dataset] if dataset else list(zoo.DATASET_CLASSES)
     usual = [name for name in known if zoo.DATASET_CLASSES[name] == tuple(class_names)]
-    found = find_architecture(network, datasets=usual)
+    try:
+        found = find_architecture(network, datasets=usual)
+    except zoo.UnknownNetwork as error:
+        raise SettingError(f"{{network}}: {error}") from error
     return with_spp(found) if spp else found
 
 

@@ -61,7 +61,8 @@ class StepLosses:
             KeyError, TypeError, ValueError, AttributeError: it is not one.
         """
         self._every, self._count = int(state["every"]), int(state["count"])
-        self._points = [{name: 0 + value for name, value in point.items()} for point in state["points"]]
+        points = [{name: 0 + value for name, value in point.items()} for point in state["points"]]
+        self._points = [{"step": point["step"], "lr": point["lr"], **point} for point in points]
         self._sums = {name: float(total) for name, total in state["sums"].items()}
 
 

@@ -73,6 +73,27 @@ def test_eval_writes_a_page(trained, tmp_path, capsys):
     assert f"Scores of {trained}" in text and "Confusion matrix" in text and "score_threshold" in text
 
 
+def test_numbers_that_are_none_are_left_out(copied):
+    table = copied / "metrics.csv"
+    names, first, *more = table.read_text().splitlines()
+    cells = dict(zip(names.split(","), first.split(",")), seconds="0x10")
+    table.write_text("\n".join([names, ",".join(cells.values()), *more, ""]))
+    assert main(["report", str(copied)]) == 0
+    assert "epochs 2 of 2" in shown(copied / "report.html")
+
+
+@pytest.mark.parametrize("change", [{"points": [{"lr": 0.1}]}, {"points": 3}, {"sums": {"total": "much"}}])
+def test_a_damaged_record_of_the_steps(change, copied, capsys):
+    state = copied / "weights" / "last" / "state.json"
+    record = json.loads(state.read_text())
+    record["callbacks"]["Report"].update(change)
+    state.write_text(json.dumps(record))
+    assert main(["report", str(copied)]) == 2
+    assert capsys.readouterr().err.startswith(
+        f"error: {copied}/weights/last: damaged: its state of Report has no losses by step"
+    )
+
+
 def test_from_python(copied):
     path = gluon_yolo.write_report(copied, copied / "other.html")
     assert path == copied / "other.html" and "epochs 2 of 2" in shown(path)

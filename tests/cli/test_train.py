@@ -173,7 +173,7 @@ def test_nothing_to_find_in_the_validation_images(refused, data, tmp_path):
 @pytest.mark.parametrize(
     "words, said",
     [
-        ("--network mobilenet9", "unknown network 'mobilenet9'; did you mean"),
+        ("--network mobilenet9", "--network: unknown network 'mobilenet9'; did you mean"),
         ("--data-shape 60", "--data-shape 60x60: both sides must be multiples of 32"),
         ("--data-shape big", "--data-shape 'big': expected pixels as 416"),
         ("--lr 0", "--lr 0.0: must be above 0"),

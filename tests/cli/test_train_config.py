@@ -90,7 +90,11 @@ def test_a_run_is_repeated_by_its_config(there, capsys):
             "",
             "mine.yaml: line 1: as --pretrained-base no.params: expected auto, ",
         ),
-        ("dataset: coco", "--data shapes --anchors 1,2,3", "anchors '1,2,3': expected"),
+        ("dataset: coco", "--data shapes --anchors 1,2,3", "--anchors: anchors '1,2,3': expected"),
+        ("anchors: 1,2,3", "", "mine.yaml: line 1: as --anchors: anchors '1,2,3': expected"),
+        ("anchors: none.txt", "", "mine.yaml: line 1: as --anchors: none.txt: cannot read the anchors"),
+        ("augment: none,best", "", "mine.yaml: line 1: as --augment 'none,best': no augmentation is called"),
+        ("network: mobilenet9", "", "mine.yaml: line 1: as --network: unknown network 'mobilenet9'; did"),
         ("format: coco", "--data shapes --batch-size 0", "--batch-size 0: must be 1 or more"),
         (None, "", "mine.yaml: cannot read the file of settings: No such file or directory"),
     ],
@@ -100,7 +104,8 @@ def test_mistakes(there, text, words, said, capsys):
     path.unlink(missing_ok=True)
     if text is not None:
         path.write_text(text)
-    given = ["--config", "mine.yaml", "--network", "net.cfg", "--gpus", "", "--save-prefix", "none/"]
+    given = ["--config", "mine.yaml", "--gpus", "", "--save-prefix", "none/"]
+    given += [] if (text or "").startswith("network") else ["--network", "net.cfg"]
     data = [] if "--data" in words else ["--data", "shapes"]
     assert main(["train", *given, *data, *words.split()]) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: {said}")

@@ -73,7 +73,7 @@ def settings(**values) -> TrainConfig:
         ),
         (dict(engine="mxnet", compile=True), "--compile: needs --engine torch"),
         (dict(engine="mxnet", deterministic=True), "--deterministic: needs --engine torch"),
-        (dict(augment="strong"), "no augmentation is called 'strong'; the presets are yolo3, light"),
+        (dict(augment="strong"), "--augment 'strong': no augmentation is called 'strong'; the presets are"),
         (dict(lr_decay_epoch=(-1,)), "decay_epochs: expected epochs of 0 or more"),
     ],
 )

@@ -35,10 +35,15 @@ def test_a_new_column_has_empty_cells_before(tmp_path: Path) -> None:
         (ROWS.encode().replace(b"1.5", b"\xb5"), "can't decode byte 0xb5"),
         (ROWS.replace("epoch", "e").encode(), "no column epoch"),
         (ROWS.replace("\n1,", "\n1.5,").encode(), "invalid literal for int"),
+        (
+            ROWS.replace("\n1,", "\n1" + "0" * 400 + ",").encode(),
+            "line 3 has the epoch 1000",
+        ),
+        (ROWS.replace("\n1,", "\n-1,").encode(), "line 3 has the epoch -1)"),
         (ROWS.replace("1,1.25,0.5", "1,1.25").encode(), "line 3 has not 3 cells"),
         (ROWS.replace("0.5", "0.5,7").encode(), "line 3 has not 3 cells"),
     ],
-    ids=["bytes", "heading", "epoch", "short", "long"],
+    ids=["bytes", "heading", "epoch", "far", "below 0", "short", "long"],
 )
 def test_damage_is_named_with_its_file(tmp_path: Path, content: bytes, why: str) -> None:
     path = tmp_path / "metrics.csv"

@@ -50,12 +50,12 @@ def test_their_number_is_bounded_and_the_means_are_right():
         {"every": None},
         {"count": "x"},
         {"sums": {"box": "much"}},
-        {"points": [{"step": "one"}]},
-        {"points": 3},
+        {"points": [{"step": "one", "lr": 1}]},
+        {"points": [{"lr": 1.0}]},
     ],
 )
 def test_a_damaged_state(change):
-    with pytest.raises((TypeError, ValueError)):
+    with pytest.raises((KeyError, TypeError, ValueError)):
         StepLosses().load_state_dict({**filled(3).state_dict(), **change})
 
 

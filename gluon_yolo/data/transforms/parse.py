@@ -21,7 +21,7 @@ from gluon_yolo.data.transforms.geometry import (
 )
 from gluon_yolo.data.transforms.mosaic import Mosaic
 from gluon_yolo.data.transforms.view import AREA, CUBIC, LINEAR
-from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.errors import SettingError
 from gluon_yolo.text import did_you_mean
 
 
@@ -137,9 +137,9 @@ def _steps(text: str, name: str, arguments: str) -> tuple[Transform, ...]:
     if name not in TRANSFORMS:
         meant = did_you_mean(name, [*PRESETS, *TRANSFORMS])
         presets, transforms = ", ".join(PRESETS), ", ".join(TRANSFORMS)
-        raise UserError(
-            f"no augmentation is called {name!r}; {meant}the presets are {presets}; the transforms are "
-            f"{transforms}"
+        raise SettingError(
+            f"{{augment}} {text!r}: no augmentation is called {name!r}; {meant}the presets are {presets}; "
+            f"the transforms are {transforms}"
         )
     make = TRANSFORMS[name]
     given = [word.strip() for word in arguments.split(",") if word.strip()]

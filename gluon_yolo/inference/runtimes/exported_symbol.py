@@ -41,7 +41,7 @@ def read_exported(
     """
     graph = record.exported("symbol", folder)
     symbol_file, params_file = (folder / file for file in graph.files)
-    symbol = _read(symbol_file, lambda path: mx.sym.load_json(checked_text(path)))
+    symbol = _read(symbol_file, _load)
     parameters = read_parameters(params_file)
     missing = set(symbol.list_inputs()) - set(parameters) - {INPUT}
     if missing:
@@ -102,6 +102,25 @@ def as_float32(
         for name, array in parameters.items()
     }
     return mx.sym.load_json(json.dumps(record)), widened
+
+
+def _load(path: Path) -> mx.sym.Symbol:
+    """Return the graph of a file; mxnet follows the number of an output without a look whether it is there.
+
+    Raises:
+        UserError, ValueError: the file is damaged.
+    """
+    symbol = mx.sym.load_json(checked_text(path))
+    graph = Graph.from_json(symbol.tojson())
+    every = Graph.from_json(symbol.get_internals().tojson())  # of the same nodes, with all outputs of each
+    there = set(every.outputs)
+    read = [(node.name, source) for node in graph.nodes for source in node.inputs]
+    read += [("the graph", source) for source in graph.outputs]
+    for reader, source in read:
+        if source not in there:
+            of = graph.nodes[source.node].name
+            raise ValueError(f"{reader} reads output {source.number} of {of}, which has fewer")
+    return symbol
 
 
 def _read(path: Path, reader: Any) -> Any:

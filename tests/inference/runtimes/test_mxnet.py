@@ -22,7 +22,7 @@ from gluon_yolo.exporters.mxnet.trace import DECODED, trace
 from gluon_yolo.exporters.mxnet.write import save
 from gluon_yolo.inference.exported_format import RAW_MAP, ExportedFormat
 from gluon_yolo.inference.model_record import ModelRecord
-from gluon_yolo.inference.runtimes import mxnet
+from gluon_yolo.inference.runtimes import mxnet, registry
 from gluon_yolo.models.decode import Decode, Detect
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.system import memory
@@ -83,6 +83,25 @@ def test_a_symbol_without_the_outputs_of_its_record(tmp_path, net):
     file.write_text(file.read_text().replace(RAW_MAP, "other").replace("decoded_boxes", "decoded_bones"))
     with pytest.raises(UserError, match=f"^{file}: has no output decoded_boxes_output, which toy.json names"):
         mxnet.load(record, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mxnet", "torch"])
+@pytest.mark.parametrize(("op", "number"), [("null", 1), ("Convolution", 9), ("BatchNorm", 7), ("heads", 5)])
+def test_an_output_that_is_not_there(name, op, number, tmp_path, net):
+    """Mxnet loads such a graph, and ends the process when it runs it."""
+    pytest.importorskip(name)
+    record = exported(tmp_path, net, "float32", "nms")
+    file = tmp_path / "toy-symbol.json"
+    graph = json.loads(file.read_text())
+    if op == "heads":
+        graph["heads"][0][1] = number
+    else:
+        source = next(place for place, node in enumerate(graph["nodes"]) if node["op"] == op)
+        reader = next(node for node in graph["nodes"] if source in [entry[0] for entry in node["inputs"]])
+        next(entry for entry in reader["inputs"] if entry[0] == source)[1] = number
+    file.write_text(json.dumps(graph))
+    with pytest.raises(UserError, match=f"^{file}: is damaged or no mxnet file"):
+        registry.load(name, record, tmp_path)
 
 
 def test_files_of_an_older_package(tmp_path, net):
