@@ -24,6 +24,8 @@ from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.text import first_line
 from gluon_yolo.torch_compat import fx, torch
 
+_OPERATORS_RAISE = (RuntimeError, ValueError, TypeError, IndexError)
+
 
 class TorchRuntime:
     """Run a module from pixels to boxes and scores, in float32.
@@ -93,12 +95,7 @@ class TorchRuntime:
         given = torch.tensor(pixels).to(self._device)
         try:
             outputs = self._module(given)
-        except (
-            RuntimeError,
-            ValueError,
-            TypeError,
-            IndexError,
-        ) as error:  # which one depends on the operator
+        except _OPERATORS_RAISE as error:
             if self._file is None:
                 raise
             raise UserError(f"{self._file}: {STOPPED} ({first_line(error)})") from error
