@@ -172,7 +172,6 @@ KINDS = (
         make_run,
         ["weights/last/*"],
         ("train", "--resume", "{in}", "--epochs", "25"),
-        part=0.2,
     ),
     Kind(
         "report of a run", make_run, ["metrics.csv", "args.json", "data.json"], ("report", "{in}"), part=0.05
