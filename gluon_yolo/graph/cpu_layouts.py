@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from gluon_yolo.graph.node import Graph, Node
+from gluon_yolo.graph.symbol_text import text_of
 from gluon_yolo.mxnet_compat import mx
 
 Shapes = Mapping[str, Sequence[int]]
@@ -38,7 +39,7 @@ def without_mixed_blocks(symbol: mx.sym.Symbol, shapes: Shapes) -> mx.sym.Symbol
         symbol: a training graph.
         shapes: of its parameters, by name.
     """
-    text = symbol.tojson()
+    text = text_of(symbol)
     places = mixed_blocks(Graph.from_json(text), shapes)
     return mx.sym.load_json(_with_copies(text, places)) if places else symbol
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from gluon_yolo import parameter_io
 from gluon_yolo.graph.node import Graph
+from gluon_yolo.graph.symbol_text import text_of
 from gluon_yolo.mxnet_compat import autograd, gluon, mx
 
 
@@ -28,7 +29,7 @@ def trace(block: gluon.HybridBlock, inputs: Sequence[str]) -> Graph:
     with autograd.pause(train_mode=False):
         given = block(*(mx.sym.var(name) for name in inputs))
     outputs = list(given) if isinstance(given, (tuple, list)) else [given]
-    graph = Graph.from_json(mx.sym.Group(outputs).tojson())
+    graph = Graph.from_json(text_of(mx.sym.Group(outputs)))
     places: dict[str, str] = {}
     for place, parameter in block._collect_params_with_prefix().items():
         places.setdefault(parameter.name, place)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gluon_yolo.graph.node import Graph, Node
+from gluon_yolo.graph.symbol_text import text_of
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import gluon, mx
 from gluon_yolo.tables import frame, html_lines, html_table
@@ -131,7 +132,7 @@ def summarize(net: DetectionNetwork, size_hw: tuple[int, int]) -> Summary:
     shapes = dict(zip(internals.list_outputs(), output_shapes))
     statistics = set(symbol.list_auxiliary_states())
     places = _places(net)
-    graph = Graph.from_json(symbol.tojson())
+    graph = Graph.from_json(text_of(symbol))
     counted: set[str] = set()
     layers = []
     for node in graph.nodes:

@@ -18,6 +18,7 @@ import numpy as np
 
 from gluon_yolo.evaluation.validation import BATCH_SIZE
 from gluon_yolo.graph.node import Graph
+from gluon_yolo.graph.symbol_text import text_of
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.models.layers import fuse_for_training
 from gluon_yolo.mxnet_compat import autograd, mx
@@ -169,7 +170,7 @@ def _kept_shares(graph: mx.sym.Symbol, net: DetectionNetwork) -> dict[str, float
     trained = {name for name, parameter in net.collect_params().items() if parameter.grad_req != "null"}
     shares: dict[str, float] = {}
     reached: list[bool] = []  # whether the node depends on a trained weight
-    for node in Graph.from_json(graph.tojson()).nodes:
+    for node in Graph.from_json(text_of(graph)).nodes:
         if node.is_variable:
             reached.append(node.name in trained)
         else:

@@ -124,6 +124,14 @@ class Progress:
         later = {name: record[name] for name in _LATER if name in record}
         return cls(**{name: record[name] for name in cls.names()}, **later)
 
+    def refuse_other_losses(self, path: Path, names: Sequence[str]) -> None:
+        """Raise a UserError if this progress, read from ``path``, is within an epoch of other losses."""
+        if self.losses and len(self.losses) != len(names):
+            raise UserError(
+                f"{path}: damaged: holds {counted(len(self.losses), 'loss')}, where this training has "
+                f"{len(names)} ({', '.join(names)}); start again, or fine-tune from weights/best.params"
+            )
+
     def refuse_other(self, path: Path, network: str, class_names: Sequence[str]) -> None:
         """Raise a UserError if this progress, read from ``path``, has another network or other classes."""
         if self.network != network:

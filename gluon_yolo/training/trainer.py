@@ -148,6 +148,7 @@ class Trainer:
                 f"{self.folder.path}: compares its epochs by {progress.score_key}, which is not measured now"
             )
         progress.score_key = self.validation.score_key
+        progress.refuse_other_losses(self.checkpoint.last, self.step.loss_names)
         self.progress = progress
         self.learning_rate = self.step.trainer.learning_rate  # a callback may have changed the scheduled one
         if self.processes.is_first:

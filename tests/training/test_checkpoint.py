@@ -371,6 +371,14 @@ def test_a_state_whose_field_is_of_another_form(saved, field, value):
     assert_same(saved[1].parameters(), before)
 
 
+def test_other_losses_than_the_trainings():
+    names = ("objectness", "centre", "scale", "class")
+    progress(losses=()).refuse_other_losses(Path("last"), names)
+    progress(losses=(1, 2, 3, 4)).refuse_other_losses(Path("last"), names)
+    with pytest.raises(UserError, match=r"last: damaged: holds 3 losses, where this training has 4 \(obj"):
+        progress(losses=(1, 2, 3)).refuse_other_losses(Path("last"), names)
+
+
 @pytest.mark.parametrize(
     ("extra", "said"),
     [

@@ -14,6 +14,7 @@ from gluon_yolo.exporters.ir.symbol_node import Step, Unreadable, Value
 from gluon_yolo.exporters.ir.symbol_ops import READERS
 from gluon_yolo.exporters.mxnet import trace
 from gluon_yolo.graph.node import Graph, Output
+from gluon_yolo.graph.symbol_text import text_of
 from gluon_yolo.models.detector import DetectionNetwork
 
 
@@ -32,7 +33,7 @@ def read_network(net: DetectionNetwork) -> InferenceGraph:
     parameters = {
         name: parameter_io.array(parameter) for name, parameter in trace.parameters(net, None).items()
     }
-    return read_symbol(trace.trace(net, None).tojson(), parameters, net.zoo_name)
+    return read_symbol(text_of(trace.trace(net, None)), parameters, net.zoo_name)
 
 
 def read_symbol(text: str, parameters: Mapping[str, np.ndarray], model: str) -> InferenceGraph:

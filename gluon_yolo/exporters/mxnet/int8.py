@@ -19,6 +19,7 @@ import numpy as np
 from gluon_yolo.errors import UserError
 from gluon_yolo.exporters.mxnet.trace import INPUT
 from gluon_yolo.exporters.quantize.calibrate import Progress, Ranges, calibrate_ranges
+from gluon_yolo.graph.symbol_text import text_of
 from gluon_yolo.mxnet_compat import gluon, mx
 
 CONVOLUTION, JOINED = "Convolution", "_sg_mkldnn_conv"
@@ -243,7 +244,7 @@ def _named(quantized: mx.sym.Symbol, symbol: mx.sym.Symbol) -> mx.sym.Symbol:
     A fused node gets the name of its last operator, so that its output has the expected name. mxnet removes
     the copies that give outputs their names; they are added again.
     """
-    record = json.loads(quantized.tojson())
+    record = json.loads(text_of(quantized))
     for node in record["nodes"]:
         if node["op"] == JOINED:
             inner = node["subgraphs"][0]

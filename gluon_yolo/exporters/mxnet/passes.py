@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gluon_yolo.graph.symbol_text import text_of
 from gluon_yolo.inference.runtimes.exported_symbol import BFLOAT16
 from gluon_yolo.mxnet_compat import mx
 
@@ -82,7 +83,7 @@ class _Work:
     """A graph during folding: nodes that refer to each other, and their values."""
 
     def __init__(self, symbol: mx.sym.Symbol, parameters: Mapping[str, mx.nd.NDArray]) -> None:
-        self._record: dict[str, Any] = json.loads(symbol.tojson())
+        self._record: dict[str, Any] = json.loads(text_of(symbol))
         self.nodes: list[Node] = self._record["nodes"]
         for node in self.nodes:
             node["inputs"] = [(self.nodes[place], *rest) for place, *rest in node["inputs"]]

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from typing import Any
 
+from gluon_yolo.graph.symbol_text import text_of
 from gluon_yolo.inference.exported_format import RAW_MAP
 from gluon_yolo.models.decode import Decode, Detect
 from gluon_yolo.models.detector import DetectionNetwork
@@ -57,7 +58,7 @@ def parameters(net: DetectionNetwork, tail: gluon.HybridBlock | None) -> dict[st
 
 def _renamed(graph: mx.sym.Symbol, renames: dict[str, str]) -> str:
     """Return a graph's JSON with its nodes renamed, without attributes for training."""
-    record: dict[str, Any] = json.loads(graph.tojson())
+    record: dict[str, Any] = json.loads(text_of(graph))
     numbers: Counter[str] = Counter()
     for node in record["nodes"]:
         attributes = node.get("attrs", {})

@@ -13,6 +13,7 @@ from gluon_yolo import parameter_file
 from gluon_yolo.errors import UserError
 from gluon_yolo.graph.node import Graph
 from gluon_yolo.graph.symbol_file import checked_text
+from gluon_yolo.graph.symbol_text import text_of
 from gluon_yolo.inference.exported_format import RAW_MAP
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.landmarks import TASK as LANDMARKS
@@ -86,14 +87,14 @@ def is_bfloat16(parameters: Mapping[str, mx.nd.NDArray]) -> bool:
 
 def is_int8(symbol: mx.sym.Symbol) -> bool:
     """Return whether a graph computes in int8."""
-    return any(node.op == "_contrib_quantize_v2" for node in Graph.from_json(symbol.tojson()).nodes)
+    return any(node.op == "_contrib_quantize_v2" for node in Graph.from_json(text_of(symbol)).nodes)
 
 
 def as_float32(
     symbol: mx.sym.Symbol, parameters: Mapping[str, mx.nd.NDArray]
 ) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray]]:
     """Turn a bfloat16 graph into one that computes in float32 with the same rounded weights."""
-    record = json.loads(symbol.tojson())  # without mxnet's casts
+    record = json.loads(text_of(symbol))  # without mxnet's casts
     for node in record["nodes"]:
         if node.get("attrs", {}).get(_DTYPE) == _BFLOAT16_CODE:
             node["attrs"][_DTYPE] = _FLOAT32_CODE
@@ -111,8 +112,8 @@ def _load(path: Path) -> mx.sym.Symbol:
         UserError, ValueError: the file is damaged.
     """
     symbol = mx.sym.load_json(checked_text(path))
-    graph = Graph.from_json(symbol.tojson())
-    every = Graph.from_json(symbol.get_internals().tojson())  # of the same nodes, with all outputs of each
+    graph = Graph.from_json(text_of(symbol))
+    every = Graph.from_json(text_of(symbol.get_internals()))  # of the same nodes, with all outputs of each
     there = set(every.outputs)
     read = [(node.name, source) for node in graph.nodes for source in node.inputs]
     read += [("the graph", source) for source in graph.outputs]

@@ -11,6 +11,7 @@ import numpy as np
 
 from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.graph.node import Graph
+from gluon_yolo.graph.symbol_text import text_of
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import exported_symbol
@@ -122,12 +123,14 @@ def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> TorchRunt
     if exported_symbol.is_bfloat16(parameters):
         symbol, parameters = exported_symbol.as_float32(symbol, parameters)
     arrays = {name: array.asnumpy() for name, array in parameters.items()}
-    graph = Graph.from_json(symbol.tojson())
+    graph = Graph.from_json(text_of(symbol))
     try:
-        module = graph_module(graph, arrays, lambda name: False, [INPUT])
+        return TorchRuntime(graph_module(graph, arrays, lambda name: False, [INPUT]), spec, gpu, file)
     except Unsupported as error:
         raise UserError(f"{file}: {error}") from error
-    return TorchRuntime(module, spec, gpu, file)
+    except (AttributeError, KeyError, *_OPERATORS_RAISE) as error:
+        said = f"torch cannot load it ({first_line(error)}); if it is damaged, export the model again"
+        raise UserError(f"{file}: {said}") from error
 
 
 def from_block(net: Any, gpu: int | None = None) -> TorchRuntime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import re
 import sys
 import weakref
@@ -87,6 +88,18 @@ def test_an_operator_without_counterpart_is_named(tmp_path, net):
     file.write_text(file.read_text().replace('"act_type": "relu"', '"act_type": "softsign"'))
     problem = r"^.*toy-symbol.json: .* operator Activation \(.*\) with act_type=softsign .*; use mxnet"
     with pytest.raises(UserError, match=problem):
+        runtime.load(record, tmp_path)
+
+
+def test_a_norm_that_reads_the_pixels_as_its_statistics(tmp_path, net):
+    record = exported(tmp_path, net, "float32", "raw")
+    file = tmp_path / "toy-symbol.json"
+    graph = json.loads(file.read_text())
+    data = next(place for place, node in enumerate(graph["nodes"]) if node["name"] == "data")
+    norm = next(node for node in graph["nodes"] if node["op"] == "BatchNorm")
+    norm["inputs"][1][0] = data
+    file.write_text(json.dumps(graph))
+    with pytest.raises(UserError, match="toy-symbol.json: torch cannot load it .*; if it is damaged, export"):
         runtime.load(record, tmp_path)
 
 
