@@ -9,7 +9,9 @@ Waiting for the whole engine includes the queued changes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import errno
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -37,17 +39,28 @@ def save_network(net: gluon.Block, path: str) -> None:
     """Write a network's parameters as ``net.save_parameters`` does: their mean over the devices.
 
     Raises:
-        MXNetError: mxnet cannot write the file.
+        OSError: mxnet cannot write the file.
     """
     wait()
-    net.save_parameters(path)
+    with _writing(path):
+        net.save_parameters(path)
 
 
 def save(path: str, arrays: Mapping[str, nd.NDArray]) -> None:
     """Write arrays as ``nd.save`` does.
 
     Raises:
-        MXNetError: mxnet cannot write the file.
+        OSError: mxnet cannot write the file.
     """
     wait()
-    nd.save(path, dict(arrays))
+    with _writing(path):
+        nd.save(path, dict(arrays))
+
+
+@contextlib.contextmanager
+def _writing(path: str) -> Iterator[None]:
+    """Turn mxnet's error into one of the system, as other writers of files raise it."""
+    try:
+        yield
+    except mx.MXNetError as error:
+        raise OSError(errno.EIO, "mxnet could not write all of it; is the disk full?", path) from error

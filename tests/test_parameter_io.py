@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from gluon_yolo import parameter_io
+from gluon_yolo.models import zoo
 from gluon_yolo.mxnet_compat import gluon, mx, nd
 from tests.child import python
 
@@ -53,3 +57,16 @@ def test_every_device_but_the_first_is_left_out(tmp_path):
     np.testing.assert_array_equal(arrays["bias"].asnumpy(), expected)
     parameter_io.save(str(tmp_path / "b.params"), arrays)
     np.testing.assert_array_equal(nd.load(str(tmp_path / "b.params"))["bias"].asnumpy(), expected)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_an_error_of_the_system():
+    net = zoo.build("yolo3_mobilenet0.25_custom", ["a"])
+    net.initialize_weights(seed=0)
+    for save in (
+        lambda: parameter_io.save("/dev/full", {"x": nd.ones((1000, 1000))}),
+        lambda: parameter_io.save_network(net, "/dev/full"),
+    ):
+        with pytest.raises(OSError, match="mxnet could not write all of it; is the disk full") as caught:
+            save()
+        assert caught.value.filename == "/dev/full"

@@ -41,6 +41,11 @@ COMMANDS = {
     "summary": "print a network's layers, parameters and FLOPs",
 }
 
+_OF_A_DISK = {  # errors of the system that are nobody's bug, and may come from any file
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "the disk is full; make room"),
+    errno.EIO: "input/output error: the disk that it is on, or its connection, fails",
+    errno.EROFS: "the file system that it is on is read-only",
+}
 _INTRODUCTION = "Light YOLO detectors in MXNet: train on your pictures, measure, look, export."
 _EXAMPLES = """\
 a first walk, on drawn pictures: is this machine ready; a data set; what is in it, and what is wrong with it
@@ -88,10 +93,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         _discard_output()
         return 141
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno not in _OF_A_DISK:
             raise
-        _discard_output()  # the output itself may be on the full disk
-        print(f"error: {error.filename or 'the output'}: the disk is full; make room", file=sys.stderr)
+        _discard_output()  # the output itself may be on that disk
+        print(f"error: {error.filename or 'the output'}: {_OF_A_DISK[error.errno]}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
         print(f"stopped: {error}" if str(error) else "stopped", file=sys.stderr)

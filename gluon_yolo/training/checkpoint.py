@@ -15,10 +15,9 @@ numbers are read (:mod:`gluon_yolo.training.optimizer_pickle`).
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +71,7 @@ class Checkpoint:
         Raises:
             UserError: the folder cannot be written.
         """
-        with _writing(self.last):
+        with atomic_io.writing(self.last, atomic_io.MAKE_ROOM):
             self.last.mkdir(parents=True, exist_ok=True)
             old, new = ("a", "b") if self._slot() == "a" else ("b", "a")
             paths = {kind: self.last / f"{kind}-{new}{suffix}" for kind, suffix in _SUFFIX.items()}
@@ -123,7 +122,7 @@ class Checkpoint:
 
     @staticmethod
     def _save_parameters(net: gluon.Block, path: Path) -> None:
-        with _writing(path):
+        with atomic_io.writing(path, atomic_io.MAKE_ROOM):
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_io.replacing(path) as part:
                 parameter_io.save_network(net, str(part))
@@ -272,16 +271,6 @@ class Checkpoint:
             return Path(self._record()["files"]["net"]["name"]).stem[-1]
         except UserError:
             return ""
-
-
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn an error of Python or mxnet in writing into a UserError."""
-    with atomic_io.writing(path, atomic_io.MAKE_ROOM):
-        try:
-            yield
-        except mx.base.MXNetError as error:
-            raise OSError(first_line(error)) from error
 
 
 def _set_arrays(net: gluon.Block, arrays: Mapping[str, nd.NDArray]) -> None:

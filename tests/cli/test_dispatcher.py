@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
+import os
 import subprocess
 import sys
 import types
@@ -136,12 +138,36 @@ def test_a_full_disk_is_one_line():
     assert (done.returncode, done.stderr) == (2, "error: the output: the disk is full; make room\n")
 
 
-def test_other_errors_of_the_system_keep_their_traceback(monkeypatch):
+@pytest.mark.parametrize(
+    ("number", "file", "said"),
+    [
+        (errno.ENOSPC, "a/b.json", "a/b.json: the disk is full; make room"),
+        (errno.EDQUOT, "a/b.json", "a/b.json: the disk is full; make room"),
+        (
+            errno.EIO,
+            "a/b.json",
+            "a/b.json: input/output error: the disk that it is on, or its connection, fails",
+        ),
+        (errno.EROFS, "a/b.json", "a/b.json: the file system that it is on is read-only"),
+        (errno.EIO, None, "the output: input/output error: the disk that it is on, or its connection, fails"),
+    ],
+)
+def test_a_disk_that_fails_is_one_line(number, file, said, monkeypatch, capsys):
     def run(args):
-        raise OSError(5, "Input/output error")
+        raise OSError(number, os.strerror(number), file)
 
     command(monkeypatch, run)
-    with pytest.raises(OSError, match="Input/output error"):
+    monkeypatch.setattr(cli, "_discard_output", lambda: None)
+    assert cli.main(["synth"]) == 2
+    assert capsys.readouterr().err == f"error: {said}\n"
+
+
+def test_other_errors_of_the_system_keep_their_traceback(monkeypatch):
+    def run(args):
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    command(monkeypatch, run)
+    with pytest.raises(OSError, match="Bad file descriptor"):
         cli.main(["synth"])
 
 

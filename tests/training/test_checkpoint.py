@@ -438,7 +438,7 @@ def test_a_full_disk_is_named_and_keeps_the_old(saved, monkeypatch):
         raise mx.base.MXNetError("FileStream.Write incomplete\nStack trace: ...")
 
     monkeypatch.setattr(nd, "save", full)
-    with pytest.raises(UserError, match="cannot be written: FileStream.Write incomplete; free"):
+    with pytest.raises(UserError, match="cannot be written: mxnet could not write all of it; is the disk"):
         saved[0].save(saved[1].net, saved[1].trainer, progress(step=8))
     assert load(saved).step == 0
 

@@ -82,12 +82,9 @@ def save(symbol: mx.sym.Symbol, arrays: Parameters, symbol_file: Path, params_fi
     kinds = [("arg", name) for name in symbol.list_arguments() if name != trace.INPUT]
     kinds += [("aux", name) for name in symbol.list_auxiliary_states()]
     chosen = {f"{kind}:{name}": arrays[name] for kind, name in kinds}
-    try:
-        # mxnet's default removes the casts to bfloat16.
-        symbol.save(str(symbol_file), remove_amp_cast=False)
-        parameter_io.save(str(params_file), chosen)
-    except mx.MXNetError as error:
-        raise OSError("mxnet could not write all of it; is the disk full?") from error
+    # As Symbol.save writes it, whose error would not be the system's; its default removes casts to bfloat16.
+    symbol_file.write_text(symbol.tojson(remove_amp_cast=False), encoding="utf-8")
+    parameter_io.save(str(params_file), chosen)
 
 
 def _tail(request: Request, cut: str) -> Decode | Detect | None:
