@@ -70,7 +70,9 @@ def graph_module(
     for layer in batch_norms(build.root):
         layer.processes = processes or layer.processes
     build.result.output(tuple(build.read(source) for source in graph.outputs))
-    return fx.GraphModule(build.root, build.result)
+    module = fx.GraphModule(build.root, build.result)
+    module.graph.owning_module = None  # a circle, which would keep all arrays until garbage is collected
+    return module
 
 
 _ARRAYS = ("gamma", "beta", "running_mean", "running_var")  # the arrays of a batch norm, in its order

@@ -12,13 +12,15 @@ from gluon_yolo.text import counted
 
 _LATER = ("score_key", "callbacks", "ended", "rollbacks")  # fields that older checkpoints do not have
 
+_MOST = 1 << 53  # of a count, which is exact as a float
+
 
 def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_count(value: Any) -> bool:
-    return _is_int(value) and value >= 0
+    return _is_int(value) and 0 <= value < _MOST
 
 
 def _is_number(value: Any) -> bool:
@@ -121,6 +123,8 @@ class Progress:
         for name, form in _FORMS.items():
             if name in record and not form(record[name]):
                 raise ValueError(f"{name} cannot be {record[name]!r:.80}")
+        if record["batch"] > (batches := record["schedule"]["batches_per_epoch"]):
+            raise ValueError(f"batch cannot be {record['batch']}, of {batches} in an epoch")
         later = {name: record[name] for name in _LATER if name in record}
         return cls(**{name: record[name] for name in cls.names()}, **later)
 

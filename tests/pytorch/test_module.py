@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -47,6 +49,20 @@ def test_values_are_copies_and_those_of_the_network():
         for version in (module, copy.deepcopy(module)):
             for ours, theirs in zip(version(torch.from_numpy(pixels)), expected):
                 assert np.abs(ours.numpy() - theirs).max() <= 1e-5 * np.abs(theirs).max()
+
+
+def test_a_module_is_freed_at_once():
+    """Without the collector of garbage, which may come after a hundred modules."""
+    module = block_module(random_detector(), ["pixels"])
+    module(torch.zeros(1, 64, 64, 3))[0].sum().backward()
+    array = weakref.ref(next(module.parameters()))
+    gc.collect()
+    gc.disable()
+    try:
+        del module
+        assert array() is None
+    finally:
+        gc.enable()
 
 
 def test_float64_is_float64_throughout():

@@ -149,7 +149,7 @@ def test_progress_and_generators_come_back(tmp_path):
     random.gauss(0, 1), np.random.standard_normal()  # each generator keeps the second half of a pair
     kept = progress(
         epoch=3,
-        batch=17,
+        batch=4,
         step=99,
         best_score=0.1 + 0.2,
         best_epoch=2,
@@ -348,8 +348,9 @@ def test_a_state_whose_list_of_files_is_damaged(saved, change, said):
         *(
             (field, value)
             for field in ("epoch", "batch", "step", "rollbacks")
-            for value in (-1, 1.5, "3", True)
+            for value in (-1, 1.5, "3", True, 1 << 53)
         ),
+        ("batch", 6),
         *(("seed", value) for value in (None, "3", 0.5)),
         *(("losses", value) for value in (3, ["0.5"], [None], {"total": 1})),
         *(("best_score", value) for value in ("0.5", [], True)),

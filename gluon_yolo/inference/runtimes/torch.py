@@ -56,7 +56,6 @@ class TorchRuntime:
         self._device = torch.device("cpu" if gpu is None else f"cuda:{gpu}")
         module.eval().requires_grad_(False)
         fold_norms(module)
-        module.graph.owning_module = None  # a circle, which would keep all arrays until garbage is collected
         self._module = module.to(self._device)
         for array in (*module.parameters(), *module.buffers()):
             if array.ndim == 4:  # as the pixels are stored
