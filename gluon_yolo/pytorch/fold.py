@@ -24,7 +24,9 @@ def fold_norms(module: fx.GraphModule) -> None:
             continue
         if before.target is convolution and len(before.users) == 1:
             _fold(module, node, before, norm)
+    module.graph.owning_module = module  # for what looks whether layers are dead
     module.graph.eliminate_dead_code()
+    module.graph.owning_module = None
     module.delete_all_unused_submodules()
     module.recompile()
 
