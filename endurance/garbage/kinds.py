@@ -117,12 +117,7 @@ KINDS = (
         )
         for end in (".safetensors", ".pth")
     ),
-    Kind(
-        ".mat",
-        make_wider,
-        ["*.mat"],
-        (CALL, "gluon_yolo.evaluation.wider.ground_truth:read_ground_truth", "{in}"),
-    ),
+    Kind(".mat", make_wider, ["*.mat"], OFFICIAL),
     Kind("run .params", make_run, ["weights/best.params"], DEMO),
     Kind("model.json", make_run, ["model.json"], DEMO),
     Kind("run cfg", make_run, ["network.cfg"], DEMO),

@@ -18,6 +18,7 @@ from gluon_yolo.report.run import BEING_TRAINED, FAILED, FILE, FINISHED, STOPPED
 from gluon_yolo.system import run_note
 from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
 from gluon_yolo.training.run_dir import RunFolder
+from gluon_yolo.training.state import NOT_A_STATE
 from gluon_yolo.training.step_losses import StepLosses
 
 _LOGGED = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ([A-Z]+) (.*)$")
@@ -75,7 +76,7 @@ def _state(folder: RunFolder, args: Args) -> RunState:
         if "Report" in progress.callbacks:
             try:
                 steps.load_state_dict(progress.callbacks["Report"])
-            except (KeyError, TypeError, ValueError, AttributeError) as cause:
+            except NOT_A_STATE as cause:
                 raise UserError(
                     f"{folder.weights / 'last'}: damaged: its state of Report has no losses by step"
                 ) from cause

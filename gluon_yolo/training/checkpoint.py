@@ -31,14 +31,13 @@ from gluon_yolo.mxnet_compat import gluon, mx, nd
 from gluon_yolo.text import first_line
 from gluon_yolo.training import rng_state
 from gluon_yolo.training.optimizer_file import load_optimizer, save_optimizer
-from gluon_yolo.training.state import Progress
+from gluon_yolo.training.state import AFRESH, Progress
 
 FORMAT = 1
 _SUFFIX = {
     **dict.fromkeys(("net", "trained", "devices"), ".params"),
     **{"trainer": ".states", "extra": ".json"},
 }
-_AFRESH = "start again, or fine-tune from weights/best.params"
 
 
 class Checkpoint:
@@ -152,7 +151,7 @@ class Checkpoint:
         paths = {kind: self.last / sealed["name"] for kind, sealed in record["files"].items()}
         extra = json_text.loads(paths["extra"].read_text(encoding="utf-8"))
         if not isinstance(extra, dict) or not {"places", "random"} <= set(extra):
-            raise UserError(f"{paths['extra']}: damaged: lacks places or random; {_AFRESH}")
+            raise UserError(f"{paths['extra']}: damaged: lacks places or random; {AFRESH}")
         try:
             parameter_file.check(paths["net"])
             net.load_parameters(str(paths["net"]))
@@ -170,7 +169,7 @@ class Checkpoint:
         try:
             rng_state.restore(extra["random"], progress.seed, progress.step)
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{paths['extra']}: damaged: no state of a generator; {_AFRESH}") from error
+            raise UserError(f"{paths['extra']}: damaged: no state of a generator; {AFRESH}") from error
         return progress
 
     def average(self) -> dict[str, np.ndarray] | None:
@@ -227,7 +226,7 @@ class Checkpoint:
         try:
             return Progress.from_dict(record)
         except ValueError as error:
-            raise UserError(f"{self._state}: damaged: {error}; {_AFRESH}") from error
+            raise UserError(f"{self._state}: damaged: {error}; {AFRESH}") from error
 
     def _verified(self) -> dict[str, Any]:
         """Return ``state.json`` after checking it and the files that it names."""
@@ -235,7 +234,7 @@ class Checkpoint:
         for sealed in record["files"].values():
             wrong = atomic_io.check_seal(self.last, sealed)
             if wrong:
-                raise UserError(f"{wrong}; {_AFRESH}")
+                raise UserError(f"{wrong}; {AFRESH}")
         return record
 
     def _record(self) -> dict[str, Any]:
@@ -247,22 +246,22 @@ class Checkpoint:
                 f"{self._state}: no checkpoint there; name the folder of a run that saved one"
             ) from error
         except (OSError, ValueError) as error:
-            raise UserError(f"{self._state}: cannot be read: {error}; {_AFRESH}") from error
+            raise UserError(f"{self._state}: cannot be read: {error}; {AFRESH}") from error
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             raise UserError(
-                f"{self._state}: not of format {FORMAT}, which gluon_yolo {__version__} reads; {_AFRESH}"
+                f"{self._state}: not of format {FORMAT}, which gluon_yolo {__version__} reads; {AFRESH}"
             )
         required = set(Progress.names())
         files = record.get("files")
         files = files if isinstance(files, dict) else {}
         missing = (required - set(record)) | ({"net", "trainer", "extra"} - set(files))
         if missing:
-            raise UserError(f"{self._state}: damaged: {', '.join(sorted(missing))} missing; {_AFRESH}")
+            raise UserError(f"{self._state}: damaged: {', '.join(sorted(missing))} missing; {AFRESH}")
         for kind, sealed in files.items():
             if not isinstance(sealed, dict) or not is_plain(sealed.get("name")):
-                raise UserError(f"{self._state}: damaged: names a file that is not beside it; {_AFRESH}")
+                raise UserError(f"{self._state}: damaged: names a file that is not beside it; {AFRESH}")
             if not {"bytes", "sha256"} <= set(sealed):
-                raise UserError(f"{self._state}: damaged: lacks size or checksum of {kind}; {_AFRESH}")
+                raise UserError(f"{self._state}: damaged: lacks size or checksum of {kind}; {AFRESH}")
         return record
 
     def _slot(self) -> str:

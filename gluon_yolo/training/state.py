@@ -10,8 +10,10 @@ from typing import Any, Callable
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
+AFRESH = "start again, or fine-tune from weights/best.params"
+NOT_A_STATE = (KeyError, TypeError, ValueError, AttributeError)
+"""What a ``load_state_dict`` raises at something else than its state."""
 _LATER = ("score_key", "callbacks", "ended", "rollbacks")  # fields that older checkpoints do not have
-
 _MOST = 1 << 53  # of a count, which is exact as a float
 
 
@@ -133,7 +135,7 @@ class Progress:
         if self.losses and len(self.losses) != len(names):
             raise UserError(
                 f"{path}: damaged: holds {counted(len(self.losses), 'loss')}, where this training has "
-                f"{len(names)} ({', '.join(names)}); start again, or fine-tune from weights/best.params"
+                f"{len(names)} ({', '.join(names)}); {AFRESH}"
             )
 
     def refuse_other(self, path: Path, network: str, class_names: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Callable
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.training.callbacks.base import HOOKS, Callback, TrainerView
+from gluon_yolo.training.state import NOT_A_STATE
 
 log = logging.getLogger("gluon_yolo")
 
@@ -91,10 +92,14 @@ class CallbackList:
         with self._named(callback, hook):
             getattr(callback, hook)(trainer)
 
+    def _is_given(self, callback: Callback) -> bool:
+        """Return whether a callback is a user's."""
+        return any(callback is given for given in self._given)
+
     @contextlib.contextmanager
     def _named(self, callback: Callback, method: str) -> Iterator[None]:
         """Set ``running`` for a block that runs a user's callback, and log an error of the block."""
-        if not any(callback is given for given in self._given):
+        if not self._is_given(callback):
             yield
             return
         name = type(callback).__name__
@@ -139,8 +144,8 @@ class CallbackList:
             try:
                 with self._named(callback, "load_state_dict"):
                     callback.load_state_dict(states[key])
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                if any(callback is given for given in self._given):
+            except NOT_A_STATE as error:
+                if self._is_given(callback):
                     raise
                 raise UserError(
                     f"{checkpoint}: damaged: this is no state of {key}: {states[key]!r:.80}"

@@ -113,12 +113,20 @@ def test_files_of_an_older_package(tmp_path, net):
         assert np.abs(ours - theirs).max() <= 1e-5 * max(1, np.abs(theirs).max())
 
 
-def test_damage_that_shows_when_it_runs_names_the_file(tmp_path, net):
+@pytest.mark.parametrize(
+    ("name", "attribute", "said"),
+    [
+        ("mxnet", "num_filter", r"mxnet cannot run it \(.*rror in operator"),
+        ("torch", "num_group", r"stops while it is run; .* \(.*groups"),
+    ],
+)
+def test_damage_that_shows_when_it_runs_names_the_file(name, attribute, said, tmp_path, net):
+    pytest.importorskip(name)
     record = exported(tmp_path, net, "float32", "raw")
     file = tmp_path / "toy-symbol.json"
-    file.write_text(re.sub(r'"num_filter": "\d+"', '"num_filter": "7"', file.read_text(), count=1))
-    loaded = mxnet.load(record, tmp_path)
-    with pytest.raises(UserError, match=r"toy-symbol.json: mxnet cannot run it \(.*rror in operator"):
+    file.write_text(re.sub(rf'"{attribute}": "\d+"', f'"{attribute}": "7"', file.read_text(), count=1))
+    loaded = registry.load(name, record, tmp_path)
+    with pytest.raises(UserError, match=f"toy-symbol.json: {said}"):
         loaded(PIXELS)
 
 
